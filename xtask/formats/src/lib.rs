@@ -1,0 +1,19 @@
+//! Bytes in, values out: apt indexes, OpenPGP signatures and `.deb` packages.
+//!
+//! Everything here is pure: functions take bytes, text or readers, and return values or errors; the
+//! current time is a parameter. All input is taken to be hostile, so every size has a bound, and what
+//! two programs may read differently is refused rather than guessed.
+
+pub mod compression;
+pub mod deb;
+pub mod deb822;
+pub mod openpgp;
+pub mod packages;
+pub mod release;
+pub mod tar_path;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod version;
+
+mod archive_path;
+mod dates;

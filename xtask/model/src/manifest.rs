@@ -1,0 +1,76 @@
+//! What a build leaves behind: the manifest of the result, and the record of the run.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Sha256;
+
+/// The form of manifests.
+pub const SCHEMA: u32 = 1;
+
+/// What was built out of what; the same for every run of one plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Manifest {
+    /// The form of this file.
+    pub schema: u32,
+    /// The identity of the plan.
+    pub plan_id: Sha256,
+    /// The plan itself.
+    pub plan: serde_json::Value,
+    /// Whether the packages may be released.
+    pub for_release: bool,
+    /// The digest of the source tree that was compiled.
+    pub source_tree: Sha256,
+    /// The release that the kernel reports (`uname -r`).
+    pub kernel_release: String,
+    /// Every artifact, by file name.
+    pub artifacts: BTreeMap<String, Artifact>,
+    /// What the configuration lost against the stock configuration, with the reasons.
+    pub lost: BTreeMap<String, String>,
+}
+
+/// One file of a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Its size in bytes.
+    pub size: u64,
+    /// The digest of its bytes.
+    pub sha256: Sha256,
+    /// The fields of a package's control file, as read back from the finished package.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<BTreeMap<String, String>>,
+}
+
+/// What differs from run to run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The form of this file.
+    pub schema: u32,
+    /// The identity of the plan.
+    pub plan_id: Sha256,
+    /// When the build began, in seconds since 1970.
+    pub started: u64,
+    /// Its phases, in order.
+    pub phases: Vec<Phase>,
+    /// The tool's version.
+    pub tool: String,
+    /// The container engine and its host, as it tells them.
+    pub engine: BTreeMap<String, String>,
+    /// How many compiler jobs ran side by side.
+    pub jobs: u32,
+    /// What became of the smoke boot: `not-run` where there was none.
+    pub smoke: String,
+}
+
+/// One phase of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Its name.
+    pub name: String,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// The most memory that its container used, in bytes, where it ran in one and the engine tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory: Option<u64>,
+}

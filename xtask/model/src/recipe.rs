@@ -1,0 +1,442 @@
+//! Recipes: what is built, for whom, from which source and with which configuration.
+//!
+//! A recipe file is one layer. A recipe that extends another is the layers from the extended one
+//! down to its own, merged: single values override, fragment lists append, and the tables of
+//! symbols merge by symbol.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{
+    ConfigTarget, FragmentName, MalformedName, Name, PackageName, Symbol, SymbolPattern,
+    VersionSuffix,
+};
+use crate::strict::{self, Located, Problem, Problems, SourceFile, Table};
+
+/// A processor architecture, by Debian's name for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Architecture {
+    /// 64-bit x86.
+    Amd64,
+}
+
+impl Architecture {
+    /// Debian's name for it.
+    pub fn debian(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+        }
+    }
+
+    /// The kernel's name for it (`ARCH`).
+    pub fn kernel(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86",
+        }
+    }
+}
+
+/// A package format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PackageFormat {
+    /// Debian packages, made by kbuild's `bindeb-pkg`.
+    Deb,
+}
+
+/// The two implementations of MPTCP in Linux.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Line {
+    /// Linux 5.6 and later: `IPPROTO_MPTCP` sockets, sysctls per network namespace.
+    Upstream,
+    /// `multipath-tcp/mptcp`, v0.94 to v0.96: every TCP socket, sysctls in the initial namespace.
+    OutOfTree,
+}
+
+/// The distribution and release that packages are for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Target {
+    /// The distribution, such as `debian`.
+    pub distribution: Name,
+    /// Its release, such as `13`.
+    pub release: String,
+    /// The format of its packages.
+    pub format: PackageFormat,
+}
+
+/// Where the kernel's source comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// A binary package of the container's archive that holds the source, such as `linux-source-6.12`.
+    Package(PackageName),
+}
+
+/// The configuration that fragments are put on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Base {
+    /// What a kbuild target makes, such as `tinyconfig`.
+    Target(ConfigTarget),
+    /// `/boot/config-*` of the distribution's own kernel package, by its name or by the name of
+    /// the metapackage that depends on it.
+    Package(PackageName),
+}
+
+/// One symbol that the recipe sets, over all fragments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setting {
+    /// As it stands behind the `=` of a fragment; strings with their quotes.
+    pub value: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The kernel's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What it starts from.
+    pub base: Base,
+    /// Fragments below `recipes/config/`, the later ones over the earlier.
+    pub fragments: Vec<Located<FragmentName>>,
+    /// Symbols set by the recipe itself, each with its reason.
+    pub set: BTreeMap<Symbol, Located<Setting>>,
+    /// What may be lost against the stock configuration, each with its reason.
+    pub may_lose: BTreeMap<SymbolPattern, Located<String>>,
+}
+
+/// What the smoke boot must find in the running kernel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Smoke {
+    /// Sysctls and their values.
+    pub sysctls: BTreeMap<String, String>,
+    /// TCP congestion controls.
+    pub congestion_controls: Vec<String>,
+    /// MPTCP path managers.
+    pub path_managers: Vec<String>,
+    /// MPTCP packet schedulers.
+    pub schedulers: Vec<String>,
+}
+
+/// A whole recipe, its layers merged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipe {
+    /// Its name: that of its file.
+    pub name: Name,
+    /// One line for people.
+    pub summary: String,
+    /// The architecture it is built for.
+    pub architecture: Architecture,
+    /// Whether its packages may be released.
+    pub for_release: bool,
+    /// The distribution it is for.
+    pub target: Target,
+    /// The MPTCP implementation it carries.
+    pub line: Line,
+    /// Where the kernel comes from.
+    pub source: Source,
+    /// The container it is built in, below `containers/`.
+    pub container: Located<Name>,
+    /// The kernel's configuration.
+    pub config: Config,
+    /// Appended to the kernel release.
+    pub version_suffix: VersionSuffix,
+    /// Counts the builds of one kernel version that users are to see as newer packages.
+    pub revision: u32,
+    /// What the smoke boot must find.
+    pub smoke: Smoke,
+    /// The files that make it up, its own last.
+    pub files: Vec<Arc<SourceFile>>,
+}
+
+/// One recipe file, not yet merged with what it extends.
+#[derive(Debug, Default)]
+pub struct Layer {
+    /// The recipe that this one extends.
+    pub extends: Option<Located<Name>>,
+    file: Option<Arc<SourceFile>>,
+    summary: Option<String>,
+    architecture: Option<Architecture>,
+    for_release: Option<bool>,
+    container: Option<Located<Name>>,
+    version_suffix: Option<VersionSuffix>,
+    revision: Option<u32>,
+    distribution: Option<Name>,
+    release: Option<String>,
+    format: Option<PackageFormat>,
+    line: Option<Line>,
+    source: Option<Source>,
+    base: Option<Base>,
+    fragments: Vec<Located<FragmentName>>,
+    set: BTreeMap<Symbol, Located<Setting>>,
+    may_lose: BTreeMap<SymbolPattern, Located<String>>,
+    smoke: SmokeLayer,
+}
+
+#[derive(Debug, Default)]
+struct SmokeLayer {
+    sysctls: BTreeMap<String, String>,
+    congestion_controls: Option<Vec<String>>,
+    path_managers: Option<Vec<String>>,
+    schedulers: Option<Vec<String>>,
+}
+
+fn value<T>(located: Option<Located<T>>) -> Option<T> {
+    located.map(|located| located.value)
+}
+
+impl Layer {
+    /// Reads one recipe file; what is wrong in it is added to `problems`.
+    pub fn parse(file: &Arc<SourceFile>, problems: &mut Vec<Problem>) -> Self {
+        let mut root = strict::parse(file, problems);
+        let mut layer = Self {
+            extends: root.optional("extends", problems),
+            file: Some(Arc::clone(file)),
+            summary: value(root.optional("summary", problems)),
+            architecture: value(root.optional("architecture", problems)),
+            for_release: value(root.optional("for-release", problems)),
+            container: root.optional("container", problems),
+            version_suffix: value(root.optional("version-suffix", problems)),
+            revision: value(root.optional("revision", problems)),
+            ..Self::default()
+        };
+        if let Some(target) = root.table("target", problems) {
+            layer.read_target(target, problems);
+        }
+        if let Some(mut mptcp) = root.table("mptcp", problems) {
+            layer.line = value(mptcp.optional("line", problems));
+            mptcp.finish(problems);
+        }
+        if let Some(source) = root.table("source", problems) {
+            layer.source = read_source(source, problems);
+        }
+        if let Some(config) = root.table("config", problems) {
+            layer.read_config(config, problems);
+        }
+        if let Some(smoke) = root.table("smoke", problems) {
+            layer.smoke = SmokeLayer::read(smoke, problems);
+        }
+        root.finish(problems);
+        layer
+    }
+
+    fn read_target(&mut self, mut table: Table<'_>, problems: &mut Vec<Problem>) {
+        self.distribution = value(table.optional("distribution", problems));
+        self.release = value(table.optional("release", problems));
+        self.format = value(table.optional("format", problems));
+        table.finish(problems);
+    }
+
+    fn read_config(&mut self, mut table: Table<'_>, problems: &mut Vec<Problem>) {
+        self.fragments = table.array("fragments", problems);
+        if let Some(base) = table.table("base", problems) {
+            self.base = read_base(base, problems);
+        }
+        if let Some(set) = table.table("set", problems) {
+            self.set = keyed(set.into_values(problems), problems);
+        }
+        if let Some(may_lose) = table.table("may-lose", problems) {
+            self.may_lose = keyed(may_lose.into_values(problems), problems);
+        }
+        table.finish(problems);
+    }
+
+    fn over(mut self, parent: Self) -> Self {
+        let fragments = parent.fragments.into_iter().chain(self.fragments).collect();
+        self.smoke.sysctls = merge(parent.smoke.sysctls, self.smoke.sysctls);
+        Self {
+            extends: self.extends,
+            file: self.file,
+            summary: self.summary.or(parent.summary),
+            architecture: self.architecture.or(parent.architecture),
+            for_release: self.for_release.or(parent.for_release),
+            container: self.container.or(parent.container),
+            version_suffix: self.version_suffix.or(parent.version_suffix),
+            revision: self.revision.or(parent.revision),
+            distribution: self.distribution.or(parent.distribution),
+            release: self.release.or(parent.release),
+            format: self.format.or(parent.format),
+            line: self.line.or(parent.line),
+            source: self.source.or(parent.source),
+            base: self.base.or(parent.base),
+            fragments,
+            set: merge(parent.set, self.set),
+            may_lose: merge(parent.may_lose, self.may_lose),
+            smoke: SmokeLayer {
+                sysctls: self.smoke.sysctls,
+                congestion_controls: self
+                    .smoke
+                    .congestion_controls
+                    .or(parent.smoke.congestion_controls),
+                path_managers: self.smoke.path_managers.or(parent.smoke.path_managers),
+                schedulers: self.smoke.schedulers.or(parent.smoke.schedulers),
+            },
+        }
+    }
+}
+
+impl SmokeLayer {
+    fn read(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Self {
+        let smoke = Self {
+            sysctls: value(table.optional("sysctls", problems)).unwrap_or_default(),
+            congestion_controls: value(table.optional("congestion-controls", problems)),
+            path_managers: value(table.optional("path-managers", problems)),
+            schedulers: value(table.optional("schedulers", problems)),
+        };
+        table.finish(problems);
+        smoke
+    }
+}
+
+impl Recipe {
+    /// Merges the layers of recipe `name`, from the most basic to its own.
+    ///
+    /// # Errors
+    /// All of `problems`, which the reading of the layers found, and what the whole still misses.
+    pub fn merge(
+        name: &Name,
+        layers: Vec<Layer>,
+        mut problems: Vec<Problem>,
+    ) -> Result<Self, Problems> {
+        let files: Vec<_> = layers
+            .iter()
+            .filter_map(|layer| layer.file.clone())
+            .collect();
+        let layer = layers
+            .into_iter()
+            .reduce(|parent, child| child.over(parent))
+            .unwrap_or_default();
+        let what = format!("recipe `{name}`");
+        // A value that is there but wrong must not be reported as missing too.
+        if problems.is_empty() {
+            problems = layer.missing();
+        }
+        let recipe = Self::complete(name, layer, files);
+        match recipe {
+            Some(recipe) if problems.is_empty() => Ok(recipe),
+            _ => Err(Problems::new(&what, &problems)),
+        }
+    }
+
+    fn complete(name: &Name, layer: Layer, files: Vec<Arc<SourceFile>>) -> Option<Self> {
+        Some(Self {
+            name: name.clone(),
+            summary: layer.summary?,
+            architecture: layer.architecture?,
+            for_release: layer.for_release.unwrap_or(true),
+            target: Target {
+                distribution: layer.distribution?,
+                release: layer.release?,
+                format: layer.format?,
+            },
+            line: layer.line?,
+            source: layer.source?,
+            container: layer.container?,
+            config: Config {
+                base: layer.base?,
+                fragments: layer.fragments,
+                set: layer.set,
+                may_lose: layer.may_lose,
+            },
+            version_suffix: layer.version_suffix?,
+            revision: layer.revision.unwrap_or(1),
+            smoke: Smoke {
+                sysctls: layer.smoke.sysctls,
+                congestion_controls: layer.smoke.congestion_controls.unwrap_or_default(),
+                path_managers: layer.smoke.path_managers.unwrap_or_default(),
+                schedulers: layer.smoke.schedulers.unwrap_or_default(),
+            },
+            files,
+        })
+    }
+}
+
+impl Layer {
+    fn missing(&self) -> Vec<Problem> {
+        let Some(file) = &self.file else {
+            return Vec::new();
+        };
+        [
+            ("summary", self.summary.is_none()),
+            ("architecture", self.architecture.is_none()),
+            ("container", self.container.is_none()),
+            ("version-suffix", self.version_suffix.is_none()),
+            ("target.distribution", self.distribution.is_none()),
+            ("target.release", self.release.is_none()),
+            ("target.format", self.format.is_none()),
+            ("mptcp.line", self.line.is_none()),
+            ("source", self.source.is_none()),
+            ("config.base", self.base.is_none()),
+        ]
+        .into_iter()
+        .filter(|(_, missing)| *missing)
+        .map(|(key, _)| Problem {
+            message: format!("`{key}` is missing"),
+            file: Arc::clone(file),
+            span: None,
+        })
+        .collect()
+    }
+}
+
+fn read_source(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Source> {
+    let source = table.table("package", problems).and_then(|mut package| {
+        let name = package.required("name", problems);
+        package.finish(problems);
+        value(name).map(Source::Package)
+    });
+    table.finish(problems);
+    source
+}
+
+fn read_base(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Base> {
+    let whole = table.problem("`config.base` names either a `target` or a `package`");
+    let target = value(table.optional("target", problems));
+    let package = value(table.optional("package", problems));
+    table.finish(problems);
+    match (target, package) {
+        (Some(target), None) => Some(Base::Target(target)),
+        (None, Some(package)) => Some(Base::Package(package)),
+        _ => {
+            problems.push(whole);
+            None
+        }
+    }
+}
+
+fn keyed<K, V>(
+    entries: Vec<(Located<String>, Located<V>)>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<K, Located<V>>
+where
+    K: FromStr<Err = MalformedName> + Ord,
+{
+    let mut map = BTreeMap::new();
+    for (key, value) in entries {
+        match K::from_str(&key.value) {
+            // The place of an entry is that of its key, which is what an error about it names.
+            Ok(parsed) => {
+                map.insert(
+                    parsed,
+                    Located {
+                        value: value.value,
+                        file: key.file,
+                        span: key.span,
+                    },
+                );
+            }
+            Err(error) => problems.push(key.problem(error.to_string())),
+        }
+    }
+    map
+}
+
+fn merge<K: Ord, V>(parent: BTreeMap<K, V>, child: BTreeMap<K, V>) -> BTreeMap<K, V> {
+    parent.into_iter().chain(child).collect()
+}
