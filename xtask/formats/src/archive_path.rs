@@ -23,11 +23,18 @@ mod tests {
 
     #[test]
     fn only_plain_relative_paths_pass() {
-        for path in ["a", "main/binary-amd64/Packages.xz", "pool/main/g/g++/g++_4%3a1~rc+b1_all.deb"] {
+        for path in [
+            "a",
+            "main/binary-amd64/Packages.xz",
+            "pool/main/g/g++/g++_4%3a1~rc+b1_all.deb",
+        ] {
             assert!(is_archive_path(path), "{path}");
         }
         let long = "a".repeat(MAX_PATH + 1);
-        for path in ["", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "a b", "a\0", "a\\b", "ä", "a\n", &long] {
+        for path in [
+            "", "/a", "a/", "a//b", "../a", "a/../b", "a/.", "a b", "a\0", "a\\b", "ä", "a\n",
+            &long,
+        ] {
             assert!(!is_archive_path(path), "{path}");
         }
     }

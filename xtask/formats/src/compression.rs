@@ -84,14 +84,21 @@ impl<R: Read> Decoder<R> {
                 Inner::Zstd(decoder)
             }
         };
-        Ok(Self { inner, limit, left: limit })
+        Ok(Self {
+            inner,
+            limit,
+            left: limit,
+        })
     }
 
     /// At the limit: fine if the stream ends here.
     fn expect_end(&mut self) -> io::Result<usize> {
         match self.inner.read(&mut [0])? {
             0 => Ok(0),
-            _ => Err(io::Error::new(io::ErrorKind::InvalidData, OutputTooLong { limit: self.limit })),
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                OutputTooLong { limit: self.limit },
+            )),
         }
     }
 }
@@ -115,8 +122,12 @@ impl<R: Read> Read for Decoder<R> {
         if self.left == 0 {
             return self.expect_end();
         }
-        let allowed = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        let read = self.inner.read(buffer.get_mut(..allowed).unwrap_or_default())?;
+        let allowed = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let read = self
+            .inner
+            .read(buffer.get_mut(..allowed).unwrap_or_default())?;
         self.left = self.left.saturating_sub(read as u64);
         Ok(read)
     }
@@ -124,7 +135,11 @@ impl<R: Read> Read for Decoder<R> {
 
 impl<R: Read> fmt::Debug for Decoder<R> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Decoder").field("limit", &self.limit).field("left", &self.left).finish_non_exhaustive()
+        formatter
+            .debug_struct("Decoder")
+            .field("limit", &self.limit)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
     }
 }
 

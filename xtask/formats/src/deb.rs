@@ -5,7 +5,6 @@
 
 mod member;
 
-
 use std::io::{self, Read};
 
 use crate::compression::{Compression, Decoder};
@@ -94,7 +93,11 @@ pub fn open<R: Read>(mut reader: R) -> Result<Deb<R>, DebError> {
     let first = Header::read(&mut reader)?;
     read_version(&first, &mut reader)?;
     let control = read_control(&mut reader)?;
-    Ok(Deb { reader, timestamp: first.timestamp, control })
+    Ok(Deb {
+        reader,
+        timestamp: first.timestamp,
+        control,
+    })
 }
 
 impl<R: Read> Deb<R> {
@@ -126,13 +129,21 @@ impl<R: Read> Deb<R> {
 
 fn read_version<R: Read>(header: &Header, reader: &mut R) -> Result<(), DebError> {
     if header.name != "debian-binary" {
-        return Err(DebError::Member { found: header.name.clone(), expected: "debian-binary" });
+        return Err(DebError::Member {
+            found: header.name.clone(),
+            expected: "debian-binary",
+        });
     }
     let mut member = Member::new(&mut *reader, header.size);
     let mut text = Vec::new();
-    (&mut member).take(16).read_to_end(&mut text).map_err(DebError::io("debian-binary"))?;
+    (&mut member)
+        .take(16)
+        .read_to_end(&mut text)
+        .map_err(DebError::io("debian-binary"))?;
     if header.size != 4 || text != b"2.0\n" {
-        return Err(DebError::Version(String::from_utf8_lossy(&text).into_owned()));
+        return Err(DebError::Version(
+            String::from_utf8_lossy(&text).into_owned(),
+        ));
     }
     member.finish().map_err(DebError::io("debian-binary"))
 }
@@ -141,7 +152,8 @@ fn read_control<R: Read>(reader: &mut R) -> Result<Paragraph, DebError> {
     let header = Header::read(reader)?;
     let compression = tar_compression(&header, "control.tar")?;
     let mut member = Member::new(reader, header.size);
-    let decoder = Decoder::new(&mut member, compression, MAX_CONTROL_TAR).map_err(DebError::io("control.tar"))?;
+    let decoder = Decoder::new(&mut member, compression, MAX_CONTROL_TAR)
+        .map_err(DebError::io("control.tar"))?;
     let control = find_control(decoder)?;
     member.finish().map_err(DebError::io("control.tar"))?;
     let text = String::from_utf8(control).map_err(|_| DebError::NotUtf8)?;
@@ -149,7 +161,10 @@ fn read_control<R: Read>(reader: &mut R) -> Result<Paragraph, DebError> {
 }
 
 fn tar_compression(header: &Header, expected: &'static str) -> Result<Compression, DebError> {
-    let unexpected = || DebError::Member { found: header.name.clone(), expected };
+    let unexpected = || DebError::Member {
+        found: header.name.clone(),
+        expected,
+    };
     let rest = header.name.strip_prefix(expected).ok_or_else(unexpected)?;
     let extension = match rest.strip_prefix('.') {
         Some("") => None,
@@ -157,7 +172,9 @@ fn tar_compression(header: &Header, expected: &'static str) -> Result<Compressio
         None if rest.is_empty() => Some(""),
         None => None,
     };
-    extension.and_then(Compression::from_extension).ok_or_else(unexpected)
+    extension
+        .and_then(Compression::from_extension)
+        .ok_or_else(unexpected)
 }
 
 /// Reads the whole control archive, so that damage behind the control file is noticed too.
@@ -167,7 +184,8 @@ fn find_control<R: Read>(mut decoder: Decoder<R>) -> Result<Vec<u8>, DebError> {
     let mut control = None;
     for entry in archive.entries().map_err(io())? {
         let mut entry = entry.map_err(io())?;
-        let is_control = safe_path(&entry.path_bytes())? == "control" && entry.header().entry_type().is_file();
+        let is_control =
+            safe_path(&entry.path_bytes())? == "control" && entry.header().entry_type().is_file();
         if is_control && control.replace(read_bounded(&mut entry)?).is_some() {
             return Err(DebError::SecondControl);
         }
@@ -182,7 +200,9 @@ fn read_bounded<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<Vec<u8>, DebEr
         return Err(DebError::ControlTooLong(size));
     }
     let mut bytes = Vec::new();
-    entry.read_to_end(&mut bytes).map_err(DebError::io("control file"))?;
+    entry
+        .read_to_end(&mut bytes)
+        .map_err(DebError::io("control file"))?;
     Ok(bytes)
 }
 

@@ -142,12 +142,16 @@ impl Paragraph {
     /// All fields as (name, value) in their order. The lines of a value are joined by line feeds, without
     /// the one blank that marks a continuation, and without blanks at their ends.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The value of a field; names are compared without regard to case.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.fields().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.fields()
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 
     /// Like [`Paragraph::get`] for a field that has to be there.
@@ -171,7 +175,11 @@ impl LinesByFeed for String {
     }
 }
 
-fn add_line(fields: &mut Vec<(String, String)>, number: u64, line: &str) -> Result<(), Deb822Error> {
+fn add_line(
+    fields: &mut Vec<(String, String)>,
+    number: u64,
+    line: &str,
+) -> Result<(), Deb822Error> {
     if line.contains(['\r', '\0']) {
         return Err(Deb822Error::ControlCharacter { line: number });
     }
@@ -181,7 +189,11 @@ fn add_line(fields: &mut Vec<(String, String)>, number: u64, line: &str) -> Resu
     }
 }
 
-fn continue_field(fields: &mut [(String, String)], line: u64, more: &str) -> Result<(), Deb822Error> {
+fn continue_field(
+    fields: &mut [(String, String)],
+    line: u64,
+    more: &str,
+) -> Result<(), Deb822Error> {
     let more = more.trim_end_matches([' ', '\t']);
     if more.is_empty() {
         return Err(Deb822Error::Blank { line });
@@ -194,12 +206,25 @@ fn continue_field(fields: &mut [(String, String)], line: u64, more: &str) -> Res
     Ok(())
 }
 
-fn start_field(fields: &mut Vec<(String, String)>, line: u64, text: &str) -> Result<(), Deb822Error> {
+fn start_field(
+    fields: &mut Vec<(String, String)>,
+    line: u64,
+    text: &str,
+) -> Result<(), Deb822Error> {
     let Some((name, value)) = text.split_once(':').filter(|(name, _)| is_field_name(name)) else {
-        return Err(Deb822Error::Field { line, found: text.chars().take(80).collect() });
+        return Err(Deb822Error::Field {
+            line,
+            found: text.chars().take(80).collect(),
+        });
     };
-    if fields.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
-        return Err(Deb822Error::Repeated { line, name: name.to_owned() });
+    if fields
+        .iter()
+        .any(|(known, _)| known.eq_ignore_ascii_case(name))
+    {
+        return Err(Deb822Error::Repeated {
+            line,
+            name: name.to_owned(),
+        });
     }
     fields.push((name.to_owned(), value.trim_matches([' ', '\t']).to_owned()));
     Ok(())
@@ -207,12 +232,18 @@ fn start_field(fields: &mut Vec<(String, String)>, line: u64, text: &str) -> Res
 
 /// Printable ASCII without blanks and colons, not starting with `#` or `-`: deb822(5).
 fn is_field_name(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with(['#', '-']) && name.bytes().all(|byte| byte.is_ascii_graphic())
+    !name.is_empty()
+        && !name.starts_with(['#', '-'])
+        && name.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Streams the paragraphs of `reader`, holding one at a time. Ends after the first error.
 pub fn paragraphs<R: BufRead>(reader: R) -> Paragraphs<R> {
-    Paragraphs { reader, line: 0, finished: false }
+    Paragraphs {
+        reader,
+        line: 0,
+        finished: false,
+    }
 }
 
 /// The iterator of [`paragraphs`].
@@ -234,8 +265,13 @@ impl<R: BufRead> Paragraphs<R> {
         line.clear();
         self.line += 1;
         let number = self.line;
-        let read = (&mut self.reader).take(MAX_LINE as u64 + 1).read_until(b'\n', line);
-        let read = read.map_err(|source| Deb822Error::Io { line: number, source })?;
+        let read = (&mut self.reader)
+            .take(MAX_LINE as u64 + 1)
+            .read_until(b'\n', line);
+        let read = read.map_err(|source| Deb822Error::Io {
+            line: number,
+            source,
+        })?;
         if line.last() == Some(&b'\n') {
             line.pop();
         }
@@ -257,13 +293,19 @@ impl<R: BufRead> Paragraphs<R> {
                 break;
             }
             let number = self.line;
-            text.push_str(std::str::from_utf8(&line).map_err(|_| Deb822Error::NotUtf8 { line: number })?);
+            text.push_str(
+                std::str::from_utf8(&line).map_err(|_| Deb822Error::NotUtf8 { line: number })?,
+            );
             text.push('\n');
             if text.len() > MAX_PARAGRAPH {
                 return Err(Deb822Error::ParagraphTooLong { line: number });
             }
         }
-        if text.is_empty() { Ok(None) } else { Paragraph::from_lines(text, first_line).map(Some) }
+        if text.is_empty() {
+            Ok(None)
+        } else {
+            Paragraph::from_lines(text, first_line).map(Some)
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bytes in, values out: apt indexes, OpenPGP signatures and `.deb` packages.
+//! Bytes in, values out: apt indexes, `OpenPGP` signatures and `.deb` packages.
 //!
 //! Everything here is pure: functions take bytes, text or readers, and return values or errors; the
 //! current time is a parameter. All input is taken to be hostile, so every size has a bound, and what

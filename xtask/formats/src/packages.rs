@@ -87,7 +87,9 @@ pub enum EntryError {
     #[error(transparent)]
     Missing(#[from] MissingField),
     /// The name breaks Debian policy 5.6.1.
-    #[error("field `Package` is {0:?}, expected two or more of lower-case letters, digits and `+-.`")]
+    #[error(
+        "field `Package` is {0:?}, expected two or more of lower-case letters, digits and `+-.`"
+    )]
     Name(String),
     /// The version is malformed.
     #[error("field `Version`: {0}")]
@@ -126,7 +128,10 @@ pub enum EntryError {
 
 /// Streams the packages of an index, holding one at a time. Ends after the first error.
 pub fn read_packages<R: BufRead>(reader: R) -> Packages<R> {
-    Packages { paragraphs: paragraphs(reader), failed: false }
+    Packages {
+        paragraphs: paragraphs(reader),
+        failed: false,
+    }
 }
 
 /// The iterator of [`read_packages`].
@@ -140,7 +145,11 @@ impl<R: BufRead> Packages<R> {
     fn parse(&self, paragraph: Paragraph) -> Result<PackageEntry, PackagesError> {
         let package = shorten(paragraph.get("Package").unwrap_or_default());
         let line = self.paragraphs.line();
-        PackageEntry::parse(paragraph).map_err(|source| PackagesError::Entry { line, package, source })
+        PackageEntry::parse(paragraph).map_err(|source| PackagesError::Entry {
+            line,
+            package,
+            source,
+        })
     }
 }
 
@@ -193,11 +202,17 @@ pub fn is_package_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     (2..=200).contains(&name.len())
         && name.bytes().next().is_some_and(plain)
-        && name.bytes().all(|byte| plain(byte) || b"+-.".contains(&byte))
+        && name
+            .bytes()
+            .all(|byte| plain(byte) || b"+-.".contains(&byte))
 }
 
 fn parse_name(text: &str) -> Result<String, EntryError> {
-    if is_package_name(text) { Ok(text.to_owned()) } else { Err(EntryError::Name(shorten(text))) }
+    if is_package_name(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(EntryError::Name(shorten(text)))
+    }
 }
 
 fn parse_architecture(text: &str) -> Result<String, EntryError> {
@@ -212,9 +227,11 @@ fn parse_essential(text: Option<&str>) -> Result<bool, EntryError> {
     match text {
         Some("yes") => Ok(true),
         None | Some("no") => Ok(false),
-        Some(other) => {
-            Err(EntryError::Choice { field: "Essential", found: shorten(other), expected: "`yes` or `no`" })
-        }
+        Some(other) => Err(EntryError::Choice {
+            field: "Essential",
+            found: shorten(other),
+            expected: "`yes` or `no`",
+        }),
     }
 }
 
@@ -237,11 +254,16 @@ fn relations<T>(
     field: &'static str,
     parse: impl Fn(&str) -> Result<Vec<T>, RelationError>,
 ) -> Result<Vec<T>, EntryError> {
-    parse(fields.get(field).unwrap_or_default()).map_err(|source| EntryError::Relation { field, source })
+    parse(fields.get(field).unwrap_or_default())
+        .map_err(|source| EntryError::Relation { field, source })
 }
 
 fn parse_filename(text: &str) -> Result<String, EntryError> {
-    if is_archive_path(text) { Ok(text.to_owned()) } else { Err(EntryError::Filename(shorten(text))) }
+    if is_archive_path(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(EntryError::Filename(shorten(text)))
+    }
 }
 
 fn parse_package_size(text: &str) -> Result<u64, EntryError> {

@@ -118,7 +118,10 @@ impl Release {
             codename: owned("Codename")?,
             version: fields.get("Version").map(str::to_owned),
             date: parse_date("Date", fields.require("Date")?)?,
-            valid_until: fields.get("Valid-Until").map(|text| parse_date("Valid-Until", text)).transpose()?,
+            valid_until: fields
+                .get("Valid-Until")
+                .map(|text| parse_date("Valid-Until", text))
+                .transpose()?,
             architectures: words("Architectures")?,
             components: words("Components")?,
             acquire_by_hash: parse_flag(fields.get("Acquire-By-Hash"))?,
@@ -133,12 +136,16 @@ impl Release {
     /// See [`FreshnessError`].
     pub fn check_fresh(&self, now_unix: u64) -> Result<(), FreshnessError> {
         if self.date > now_unix.saturating_add(CLOCK_SKEW) {
-            return Err(FreshnessError::FromFuture { date: rfc3339(self.date), now: rfc3339(now_unix) });
+            return Err(FreshnessError::FromFuture {
+                date: rfc3339(self.date),
+                now: rfc3339(now_unix),
+            });
         }
         match self.valid_until {
-            Some(end) if end < now_unix => {
-                Err(FreshnessError::Expired { valid_until: rfc3339(end), now: rfc3339(now_unix) })
-            }
+            Some(end) if end < now_unix => Err(FreshnessError::Expired {
+                valid_until: rfc3339(end),
+                now: rfc3339(now_unix),
+            }),
             _ => Ok(()),
         }
     }
@@ -149,14 +156,19 @@ fn split_words(text: &str) -> Vec<String> {
 }
 
 fn parse_date(field: &'static str, text: &str) -> Result<u64, ReleaseError> {
-    parse_rfc1123(text).ok_or_else(|| ReleaseError::Date { field, found: text.chars().take(80).collect() })
+    parse_rfc1123(text).ok_or_else(|| ReleaseError::Date {
+        field,
+        found: text.chars().take(80).collect(),
+    })
 }
 
 fn parse_flag(text: Option<&str>) -> Result<bool, ReleaseError> {
     match text {
         Some("yes") => Ok(true),
         None | Some("no") => Ok(false),
-        Some(other) => Err(ReleaseError::AcquireByHash(other.chars().take(80).collect())),
+        Some(other) => Err(ReleaseError::AcquireByHash(
+            other.chars().take(80).collect(),
+        )),
     }
 }
 
@@ -181,12 +193,22 @@ fn parse_index_line(line: &str) -> Result<(&str, IndexFile), ReleaseError> {
     if !is_archive_path(path) {
         return Err(ReleaseError::Path(path.chars().take(200).collect()));
     }
-    Ok((path, IndexFile { size, sha256: digest.parse()? }))
+    Ok((
+        path,
+        IndexFile {
+            size,
+            sha256: digest.parse()?,
+        },
+    ))
 }
 
 /// A decimal number without sign.
 pub(crate) fn parse_size(text: &str) -> Option<u64> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().ok()
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

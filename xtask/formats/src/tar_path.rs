@@ -49,7 +49,8 @@ pub fn safe_path(path: &[u8]) -> Result<String, TarPathError> {
 }
 
 fn plain_components(text: &str) -> impl Iterator<Item = &str> {
-    text.split('/').filter(|component| !matches!(*component, "" | "."))
+    text.split('/')
+        .filter(|component| !matches!(*component, "" | "."))
 }
 
 fn lossy(path: &[u8]) -> String {
@@ -78,14 +79,23 @@ mod tests {
 
     #[test]
     fn hostile_paths_are_refused() {
-        assert!(matches!(safe_path(b"/etc/passwd"), Err(TarPathError::Absolute(_))));
+        assert!(matches!(
+            safe_path(b"/etc/passwd"),
+            Err(TarPathError::Absolute(_))
+        ));
         assert!(matches!(safe_path(b"//x"), Err(TarPathError::Absolute(_))));
         for path in ["..", "../x", "a/../x", "./../x", "a/.."] {
-            assert!(matches!(safe_path(path.as_bytes()), Err(TarPathError::Parent(_))), "{path}");
+            assert!(
+                matches!(safe_path(path.as_bytes()), Err(TarPathError::Parent(_))),
+                "{path}"
+            );
         }
         assert!(matches!(safe_path(b"a\0b"), Err(TarPathError::Nul(_))));
         assert!(matches!(safe_path(b"a\xff"), Err(TarPathError::NotUtf8(_))));
-        assert!(matches!(safe_path(&[b'a'; MAX_PATH + 1]), Err(TarPathError::TooLong(_))));
+        assert!(matches!(
+            safe_path(&[b'a'; MAX_PATH + 1]),
+            Err(TarPathError::TooLong(_))
+        ));
     }
 
     #[test]

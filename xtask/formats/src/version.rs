@@ -47,7 +47,10 @@ impl DebVersion {
 
     /// The number before the first colon, 0 where there is none.
     pub fn epoch(&self) -> u32 {
-        self.0.split_once(':').and_then(|(epoch, _)| epoch.parse().ok()).unwrap_or(0)
+        self.0
+            .split_once(':')
+            .and_then(|(epoch, _)| epoch.parse().ok())
+            .unwrap_or(0)
     }
 
     /// The upstream version: without epoch and revision.
@@ -78,7 +81,8 @@ fn is_epoch(text: &str) -> bool {
 }
 
 fn first_outside(text: &str, punctuation: &str) -> Option<char> {
-    text.chars().find(|&c| !c.is_ascii_alphanumeric() && !punctuation.contains(c))
+    text.chars()
+        .find(|&c| !c.is_ascii_alphanumeric() && !punctuation.contains(c))
 }
 
 impl FromStr for DebVersion {
@@ -149,7 +153,8 @@ fn compare_parts(left: &str, right: &str) -> Ordering {
     let (mut left, mut right) = (left.as_bytes(), right.as_bytes());
     while !left.is_empty() || !right.is_empty() {
         let texts = compare_texts(take_run(&mut left, false), take_run(&mut right, false));
-        let order = texts.then_with(|| compare_numbers(take_run(&mut left, true), take_run(&mut right, true)));
+        let order = texts
+            .then_with(|| compare_numbers(take_run(&mut left, true), take_run(&mut right, true)));
         if order.is_ne() {
             return order;
         }
@@ -159,7 +164,10 @@ fn compare_parts(left: &str, right: &str) -> Ordering {
 
 /// Takes the longest run of digits (or of anything else) off the front of `rest`.
 fn take_run<'a>(rest: &mut &'a [u8], digits: bool) -> &'a [u8] {
-    let end = rest.iter().position(|byte| byte.is_ascii_digit() != digits).unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|byte| byte.is_ascii_digit() != digits)
+        .unwrap_or(rest.len());
     let (run, tail) = rest.split_at(end);
     *rest = tail;
     run

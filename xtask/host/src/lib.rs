@@ -1,1 +1,17 @@
-//! TODO
+//! The doors to the outside: the clock, the environment, other programs, HTTP and the store.
+//!
+//! Everything here blocks; every wait has a deadline and ends early when its [`cancel::Cancel`] is
+//! cancelled. What comes in from outside is hostile until it has been verified.
+
+pub mod cancel;
+pub mod category;
+pub mod clock;
+pub mod engine;
+pub mod environment;
+pub mod http;
+pub mod mirrors;
+pub mod process;
+pub mod session;
+pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

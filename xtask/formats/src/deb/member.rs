@@ -18,9 +18,13 @@ pub(super) struct Header {
 
 pub(super) fn read_magic<R: Read>(reader: &mut R) -> Result<(), DebError> {
     let mut magic = [0; MAGIC.len()];
-    reader.read_exact(&mut magic).map_err(DebError::io("ar magic"))?;
+    reader
+        .read_exact(&mut magic)
+        .map_err(DebError::io("ar magic"))?;
     if &magic != MAGIC {
-        return Err(DebError::Magic(String::from_utf8_lossy(&magic).into_owned()));
+        return Err(DebError::Magic(
+            String::from_utf8_lossy(&magic).into_owned(),
+        ));
     }
     Ok(())
 }
@@ -28,17 +32,26 @@ pub(super) fn read_magic<R: Read>(reader: &mut R) -> Result<(), DebError> {
 impl Header {
     pub(super) fn read<R: Read>(reader: &mut R) -> Result<Self, DebError> {
         let mut bytes = [0; 60];
-        reader.read_exact(&mut bytes).map_err(DebError::io("ar header"))?;
-        Self::parse(&bytes).ok_or_else(|| DebError::Header(String::from_utf8_lossy(&bytes).into_owned()))
+        reader
+            .read_exact(&mut bytes)
+            .map_err(DebError::io("ar header"))?;
+        Self::parse(&bytes)
+            .ok_or_else(|| DebError::Header(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// Name (16), time (12), owner (6), group (6), mode (8), size (10), end mark (2).
     fn parse(bytes: &[u8; 60]) -> Option<Self> {
-        let text = std::str::from_utf8(bytes).ok().filter(|text| text.is_ascii() && text.ends_with("`\n"))?;
+        let text = std::str::from_utf8(bytes)
+            .ok()
+            .filter(|text| text.is_ascii() && text.ends_with("`\n"))?;
         let name = text.get(..16)?.trim_end_matches(' ');
         let timestamp = parse_size(text.get(16..28)?.trim_end_matches(' '))?;
         let size = parse_size(text.get(48..58)?.trim_end_matches(' '))?;
-        Some(Self { name: name.strip_suffix('/').unwrap_or(name).to_owned(), timestamp, size })
+        Some(Self {
+            name: name.strip_suffix('/').unwrap_or(name).to_owned(),
+            timestamp,
+            size,
+        })
     }
 }
 
@@ -52,7 +65,11 @@ pub struct Member<R> {
 
 impl<R: Read> Member<R> {
     pub(super) fn new(reader: R, size: u64) -> Self {
-        Self { reader, left: size, padded: size % 2 == 1 }
+        Self {
+            reader,
+            left: size,
+            padded: size % 2 == 1,
+        }
     }
 
     /// Skips what is left of the member, and its padding.
@@ -67,10 +84,17 @@ impl<R: Read> Member<R> {
 
 impl<R: Read> Read for Member<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let allowed = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        let read = self.reader.read(buffer.get_mut(..allowed).unwrap_or_default())?;
+        let allowed = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
+        let read = self
+            .reader
+            .read(buffer.get_mut(..allowed).unwrap_or_default())?;
         if read == 0 && allowed > 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "archive ends inside of a member"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "archive ends inside of a member",
+            ));
         }
         self.left = self.left.saturating_sub(read as u64);
         Ok(read)

@@ -131,7 +131,9 @@ impl Relation {
 ///
 /// See [`RelationError`].
 pub fn parse_relations(text: &str) -> Result<Vec<Vec<Relation>>, RelationError> {
-    items(text).map(|group| group.split('|').map(parse_relation).collect()).collect()
+    items(text)
+        .map(|group| group.split('|').map(parse_relation).collect())
+        .collect()
 }
 
 /// Reads the value of the field `Provides`.
@@ -146,7 +148,11 @@ pub fn parse_provides(text: &str) -> Result<Vec<Provided>, RelationError> {
 /// The items between commas; dpkg tolerates a comma at the end.
 fn items(text: &str) -> impl Iterator<Item = &str> {
     let text = text.trim();
-    text.strip_suffix(',').unwrap_or(text).split(',').map(str::trim).filter(move |_| !text.is_empty())
+    text.strip_suffix(',')
+        .unwrap_or(text)
+        .split(',')
+        .map(str::trim)
+        .filter(move |_| !text.is_empty())
 }
 
 fn parse_provided(text: &str) -> Result<Provided, RelationError> {
@@ -157,13 +163,18 @@ fn parse_provided(text: &str) -> Result<Provided, RelationError> {
         Some((Operator::Equal, version)) => Some(version),
         Some(_) => return Err(malformed()),
     };
-    Ok(Provided { name: relation.name, version })
+    Ok(Provided {
+        name: relation.name,
+        version,
+    })
 }
 
 fn parse_relation(text: &str) -> Result<Relation, RelationError> {
     let text = text.trim();
     let malformed = || RelationError::Malformed(shorten(text));
-    let end = text.find(|c: char| c.is_ascii_whitespace() || "([<".contains(c)).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| c.is_ascii_whitespace() || "([<".contains(c))
+        .unwrap_or(text.len());
     let (word, rest) = text.split_at(end);
     let (name, qualifier) = parse_word(word)?;
     let (constraint, rest) = take_group(rest, '(', ')').ok_or_else(malformed)?;
@@ -174,7 +185,11 @@ fn parse_relation(text: &str) -> Result<Relation, RelationError> {
     if !rest.trim().is_empty() {
         return Err(malformed());
     }
-    Ok(Relation { name, qualifier, constraint: constraint.map(parse_constraint).transpose()? })
+    Ok(Relation {
+        name,
+        qualifier,
+        constraint: constraint.map(parse_constraint).transpose()?,
+    })
 }
 
 fn parse_word(word: &str) -> Result<(String, Option<String>), RelationError> {
@@ -196,13 +211,17 @@ fn parse_word(word: &str) -> Result<(String, Option<String>), RelationError> {
 fn take_group(text: &str, open: char, close: char) -> Option<(Option<&str>, &str)> {
     match text.trim_start().strip_prefix(open) {
         None => Some((None, text)),
-        Some(rest) => rest.split_once(close).map(|(group, rest)| (Some(group), rest)),
+        Some(rest) => rest
+            .split_once(close)
+            .map(|(group, rest)| (Some(group), rest)),
     }
 }
 
 fn parse_constraint(text: &str) -> Result<(Operator, DebVersion), RelationError> {
     let text = text.trim();
-    let end = text.find(|c: char| !"<>=".contains(c)).unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !"<>=".contains(c))
+        .unwrap_or(text.len());
     let (operator, version) = text.split_at(end);
     Ok((Operator::parse(operator)?, version.trim().parse()?))
 }

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Turns the bare unpacked files into an installed system: dpkg installs the bootstrap packages
+# over themselves, then all others. Packages are in /packages: bootstrap/ and others/.
+set -eu
+export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true LC_ALL=C.UTF-8 PATH=/usr/sbin:/usr/bin:/sbin:/bin
+umask 022
+
+# Nothing may be started in here.
+printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d
+# No documentation, no translations; the kernel's build reads neither.
+mkdir -p /etc/dpkg/dpkg.cfg.d
+cat > /etc/dpkg/dpkg.cfg.d/container <<'OPTIONS'
+force-unsafe-io
+OPTIONS
+
+# In the order that the scripts of these packages need each other: users, base files, then all.
+dpkg --force-depends --install /packages/bootstrap/base-passwd_*.deb
+dpkg --force-depends --install /packages/bootstrap/base-files_*.deb
+dpkg --force-depends --unpack /packages/bootstrap/*.deb
+dpkg --force-depends --configure --pending
+if [ -n "$(ls /packages/others)" ]; then
+    dpkg --force-depends --unpack /packages/others/*.deb
+    dpkg --configure --pending
+fi
+
+# The user that builds run as.
+groupadd --gid 1000 build
+useradd --uid 1000 --gid 1000 --home-dir /tmp --no-create-home --shell /bin/sh build
+mkdir -p /source /build
+chown build:build /build
+rm -rf /packages /usr/sbin/policy-rc.d

@@ -1,0 +1,263 @@
+//! One container: made, filled, run, read, and gone.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use bollard::container::LogOutput;
+use bollard::models::{self, ContainerCreateBody, HostConfig, HostConfigLogConfig, MountType};
+use bollard::query_parameters as query;
+use futures_util::StreamExt;
+
+use super::{Engine, EngineError, TarReader, failed};
+use crate::cancel::Interrupted;
+
+/// A volume in a container.
+#[derive(Debug, Clone)]
+pub struct Mount {
+    /// The volume's name.
+    pub volume: String,
+    /// Where it appears.
+    pub target: String,
+    /// Whether the container may only read it.
+    pub read_only: bool,
+}
+
+/// What a container is made of. None has a network.
+#[derive(Debug, Clone)]
+pub struct ContainerSpec {
+    /// What it is for, in a word or two.
+    pub purpose: String,
+    /// Its image.
+    pub image: String,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Its environment.
+    pub environment: Vec<(String, String)>,
+    /// The volumes it sees.
+    pub mounts: Vec<Mount>,
+    /// Whether it runs as root with the engine's usual capabilities, as installing packages needs;
+    /// else it runs as an ordinary user with none, and cannot write to its own root.
+    pub privileges: Privileges,
+    /// The most memory it may use, in bytes; 0 for no limit.
+    pub memory: u64,
+    /// Whether it has a terminal.
+    pub terminal: bool,
+}
+
+/// As whom a container runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privileges {
+    /// Root, with the engine's default capabilities, and a root that can be written.
+    Install,
+    /// [`Container::USER`], with no capabilities, no way to gain any, and a read-only root.
+    None,
+}
+
+/// One of the two streams a program writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit {
+    /// The exit status of its program.
+    pub code: i64,
+    /// Whether it ran into its memory limit.
+    pub out_of_memory: bool,
+    /// The most memory it was seen to use, in bytes, where the engine tells.
+    pub peak_memory: Option<u64>,
+}
+
+/// A container; it is killed and removed when this value goes.
+pub struct Container<'a> {
+    engine: &'a Engine,
+    id: String,
+    purpose: String,
+}
+
+impl fmt::Debug for Container<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Container").field("id", &self.id).field("purpose", &self.purpose).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Container<'a> {
+    /// The user and group that builds run as.
+    pub const USER: u64 = 1000;
+
+    pub(super) fn create(engine: &'a Engine, spec: &ContainerSpec) -> Result<Self, EngineError> {
+        let body = create_body(spec, engine.labels(false));
+        let options: Option<query::CreateContainerOptions> = None;
+        let attempt = format!("creating the {} container", spec.purpose);
+        let answer = engine.call(&attempt, engine.docker.create_container(options, body))?;
+        Ok(Self { engine, id: answer.id, purpose: spec.purpose.clone() })
+    }
+
+    /// Unpacks a tar stream that `write` writes below `path`.
+    ///
+    /// # Errors
+    /// The engine fails, or `write` does.
+    pub fn put(
+        &self,
+        path: &str,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), EngineError> {
+        let options = query::UploadToContainerOptionsBuilder::new().path(path).build();
+        let (docker, id) = (self.engine.docker.clone(), self.id.clone());
+        self.engine.send(&format!("filling {path} of the {} container", self.purpose), write, |body| async move {
+            docker.upload_to_container(&id, Some(options), bollard::body_try_stream(body)).await
+        })
+    }
+
+    /// Reads a file or folder as a tar stream.
+    pub fn get(&self, path: &str) -> TarReader {
+        let options = query::DownloadFromContainerOptionsBuilder::new().path(path).build();
+        let (docker, id) = (self.engine.docker.clone(), self.id.clone());
+        // The stream must own what it reads from.
+        let body = async_stream(docker, id, options);
+        self.engine.receive(body)
+    }
+
+    /// Runs the container to its end and hands over what it writes, piece by piece.
+    ///
+    /// # Errors
+    /// The engine fails, the deadline passes, or the user asks to stop; the container is killed
+    /// in each case, at the latest when this value goes.
+    pub fn run(
+        &self,
+        deadline: Duration,
+        mut output: impl FnMut(OutputStream, &[u8]),
+    ) -> Result<Exit, EngineError> {
+        let attempt = format!("running the {} container", self.purpose);
+        let fail = |source| failed(&attempt, source);
+        let run = async {
+            let options = query::AttachContainerOptionsBuilder::new().stdout(true).stderr(true).stream(true).build();
+            let docker = &self.engine.docker;
+            let mut attached = docker.attach_container(&self.id, Some(options)).await.map_err(fail)?;
+            docker.start_container(&self.id, None::<query::StartContainerOptions>).await.map_err(fail)?;
+            let sampler = self.engine.runtime.spawn(peak_memory(docker.clone(), self.id.clone()));
+            while let Some(piece) = attached.output.next().await {
+                match piece.map_err(fail)? {
+                    LogOutput::StdErr { message } => output(OutputStream::Stderr, &message),
+                    LogOutput::StdOut { message } | LogOutput::Console { message } => output(OutputStream::Stdout, &message),
+                    LogOutput::StdIn { .. } => {}
+                }
+            }
+            let code = self.exit_code().await.map_err(fail)?;
+            let state = docker.inspect_container(&self.id, None::<query::InspectContainerOptions>).await.map_err(fail)?.state;
+            let out_of_memory = state.and_then(|state| state.oom_killed).unwrap_or(false);
+            Ok(Exit { code, out_of_memory, peak_memory: sampler.await.ok().flatten() })
+        };
+        let late = || EngineError::Deadline { what: format!("the {} container", self.purpose), deadline };
+        self.engine.runtime.block_on(async {
+            tokio::select! {
+                () = self.engine.cancel.cancelled() => Err(Interrupted.into()),
+                exit = tokio::time::timeout(deadline, run) => exit.unwrap_or_else(|_| Err(late())),
+            }
+        })
+    }
+
+    async fn exit_code(&self) -> Result<i64, bollard::errors::Error> {
+        let mut ends = self.engine.docker.wait_container(&self.id, None::<query::WaitContainerOptions>);
+        match ends.next().await {
+            Some(Ok(end)) => Ok(end.status_code),
+            // bollard makes an error of every exit status but 0.
+            Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => Ok(code),
+            Some(Err(error)) => Err(error),
+            None => Ok(-1),
+        }
+    }
+
+    /// Makes an image of the container as it is now.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub fn commit(&self, repository: &str, tag: &str) -> Result<(), EngineError> {
+        let options = query::CommitContainerOptionsBuilder::new().container(&self.id).repo(repository).tag(tag).build();
+        let attempt = format!("committing image {repository}:{tag}");
+        let commit = self.engine.docker.commit_container(options, models::ContainerConfig::default());
+        self.engine.call(&attempt, commit).map(drop)
+    }
+}
+
+impl Drop for Container<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.engine.remove_container(&self.id) {
+            tracing::warn!("{error}; a later run reaps it");
+        }
+    }
+}
+
+fn create_body(spec: &ContainerSpec, labels: HashMap<String, String>) -> ContainerCreateBody {
+    let unprivileged = spec.privileges == Privileges::None;
+    let mount = |mount: &Mount| models::Mount {
+        target: Some(mount.target.clone()),
+        source: Some(mount.volume.clone()),
+        typ: Some(MountType::VOLUME),
+        read_only: Some(mount.read_only),
+        ..models::Mount::default()
+    };
+    let host = HostConfig {
+        network_mode: Some("none".to_owned()),
+        mounts: Some(spec.mounts.iter().map(mount).collect()),
+        memory: (spec.memory > 0).then(|| i64::try_from(spec.memory).unwrap_or(i64::MAX)),
+        pids_limit: Some(4096),
+        cap_drop: unprivileged.then(|| vec!["ALL".to_owned()]),
+        security_opt: unprivileged.then(|| vec!["no-new-privileges".to_owned()]),
+        readonly_rootfs: Some(unprivileged),
+        tmpfs: unprivileged.then(|| HashMap::from([("/tmp".to_owned(), "rw,exec,nosuid,nodev,size=1g".to_owned())])),
+        // Output is read as it comes; the engine need not keep a copy.
+        log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+        ..HostConfig::default()
+    };
+    ContainerCreateBody {
+        hostname: Some("build".to_owned()),
+        user: Some(if unprivileged { format!("{0}:{0}", Container::USER) } else { "0:0".to_owned() }),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        tty: Some(spec.terminal),
+        open_stdin: Some(spec.terminal),
+        stdin_once: Some(spec.terminal),
+        attach_stdin: Some(spec.terminal),
+        env: Some(spec.environment.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        cmd: Some(spec.command.clone()),
+        image: Some(spec.image.clone()),
+        working_dir: Some("/".to_owned()),
+        labels: Some(labels),
+        host_config: Some(host),
+        ..ContainerCreateBody::default()
+    }
+}
+
+fn async_stream(
+    docker: bollard::Docker,
+    id: String,
+    options: query::DownloadFromContainerOptions,
+) -> impl futures_util::Stream<Item = Result<bytes::Bytes, bollard::errors::Error>> + Send + 'static {
+    docker.download_from_container(&id, Some(options)).boxed()
+}
+
+/// Watches a container's memory until it ends.
+async fn peak_memory(docker: bollard::Docker, id: String) -> Option<u64> {
+    let options = query::StatsOptionsBuilder::new().stream(true).build();
+    let mut samples = std::pin::pin!(docker.stats(&id, Some(options)));
+    let mut peak = None;
+    while let Some(Ok(sample)) = samples.next().await {
+        let Some(memory) = sample.memory_stats else { continue };
+        // What the page cache holds is not what the build needs.
+        let cached = memory.stats.as_ref().and_then(|stats| stats.get("inactive_file").or(stats.get("total_inactive_file")).copied());
+        let used = memory.usage.map(|usage| usage.saturating_sub(cached.unwrap_or(0)));
+        if used.unwrap_or(0) == 0 && peak.is_some() {
+            break;
+        }
+        peak = peak.max(used);
+    }
+    peak
+}
