@@ -1,6 +1,6 @@
 #!/bin/sh
 # Compiles the configured kernel and makes packages of it, by the kernel's own bindeb-pkg.
-# Reads: /source, /build/kernel/.config. Leaves: /build/packages.
+# Reads: /source/tree, /build/kernel/.config. Leaves: /build/packages.
 set -eu
 umask 022
 
@@ -20,7 +20,7 @@ KBUILD_BUILD_TIMESTAMP=$(date -u -d "@$SOURCE_DATE_EPOCH" '+%a %b %e %H:%M:%S UT
 DEB_BUILD_OPTIONS="terse parallel=$JOBS"
 export PATH KBUILD_BUILD_TIMESTAMP DEB_BUILD_OPTIONS
 
-make -C /source O=/build/kernel -j"$JOBS" bindeb-pkg
+make -C /source/tree O=/build/kernel -j"$JOBS" bindeb-pkg
 
 mkdir -p /build/packages
 mv /build/*.deb /build/packages/

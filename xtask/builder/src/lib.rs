@@ -1,1 +1,24 @@
-//! TODO
+//! From a recipe to packages: locks, containers, source, configuration, compilation, result.
+//!
+//! Everything reads the same [`plan::Planned`]; each stage is a file of its own, and
+//! [`build::build`] is their order.
+
+pub mod build;
+pub mod clean;
+mod collect;
+mod compile;
+mod configure;
+pub mod error;
+pub mod fetch;
+mod image;
+pub mod kconfig;
+pub mod lock;
+mod lockfile;
+pub mod menuconfig;
+pub mod plan;
+pub mod project;
+pub mod report;
+mod result;
+mod scripts;
+mod source;
+mod stock;

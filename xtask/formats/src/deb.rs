@@ -113,7 +113,8 @@ impl<R: Read> Deb<R> {
     }
 
     /// The decompressed `data.tar`, at most `limit` bytes of it; hand it to `tar::Archive`, and names of
-    /// entries to [`safe_path`]. What follows the member in the file is not read.
+    /// entries to [`safe_path`]. Read on to the end after the last entry, or damage there goes unnoticed.
+    /// What follows the member in the file is not read.
     ///
     /// # Errors
     ///
@@ -140,7 +141,7 @@ fn read_version<R: Read>(header: &Header, reader: &mut R) -> Result<(), DebError
         .take(16)
         .read_to_end(&mut text)
         .map_err(DebError::io("debian-binary"))?;
-    if header.size != 4 || text != b"2.0\n" {
+    if text != b"2.0\n" {
         return Err(DebError::Version(
             String::from_utf8_lossy(&text).into_owned(),
         ));

@@ -61,17 +61,6 @@ pub struct TestKey {
     certificate: SignedPublicKey,
 }
 
-/// How a test signature is made.
-#[derive(Debug, Clone, Copy)]
-pub struct TestSignature {
-    /// When it was made, in Unix seconds.
-    pub created: u64,
-    /// Seconds from `created` until it expires.
-    pub lifetime: Option<u32>,
-    /// Hashed with SHA-1, which no verifier may accept.
-    pub weak_hash: bool,
-}
-
 impl TestKey {
     /// A new key from the system's randomness; its primary key signs.
     pub fn generate() -> Self {
@@ -125,88 +114,55 @@ impl TestKey {
 
     /// Signs `text` as an `InRelease` file is signed, at `created_unix` in Unix seconds.
     pub fn sign_cleartext(&self, text: &str, created_unix: u64) -> String {
-        self.sign_with(
-            text,
-            TestSignature {
-                created: created_unix,
-                lifetime: None,
-                weak_hash: false,
-            },
-        )
+        sign_cleartext_by_all(&[self], text, created_unix)
     }
 
     /// Signs like [`TestKey::sign_cleartext`], but the signature expires `lifetime` seconds after it was made.
     pub fn sign_cleartext_expiring(&self, text: &str, created_unix: u64, lifetime: u32) -> String {
-        self.sign_with(
-            text,
-            TestSignature {
-                created: created_unix,
-                lifetime: Some(lifetime),
-                weak_hash: false,
-            },
-        )
+        sign(text, |text| {
+            vec![self.signature(text, created_unix, Some(lifetime))]
+        })
     }
 
-    /// Signs `text` in the given way.
-    pub fn sign_with(&self, text: &str, how: TestSignature) -> String {
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        armor(CleartextSignedMessage::new_many(text, |text| {
-            Ok(vec![self.signature(text, how)])
-        }))
-    }
-
-    fn signature(&self, text: &str, how: TestSignature) -> Signature {
-        let created = u32::try_from(how.created).expect("OpenPGP times have 32 bits");
-        let mut data = vec![SubpacketData::SignatureCreationTime(Timestamp::from_secs(
-            created,
-        ))];
+    fn signature(&self, text: &str, created: u64, lifetime: Option<u32>) -> Signature {
+        let mut data = vec![SubpacketData::SignatureCreationTime(timestamp(created))];
         data.extend(
-            how.lifetime
-                .map(|it| SubpacketData::SignatureExpirationTime(Duration::from_secs(it))),
+            lifetime.map(|it| SubpacketData::SignatureExpirationTime(Duration::from_secs(it))),
         );
-        let hash = if how.weak_hash {
-            HashAlgorithm::Sha1
-        } else {
-            HashAlgorithm::Sha512
-        };
         match &self.subkey {
-            Some(key) => sign_text(key, hash, data, text),
-            None => sign_text(&self.primary, hash, data, text),
+            Some(key) => sign_text(key, data, text),
+            None => sign_text(&self.primary, data, text),
         }
     }
 }
 
 /// Signs `text` with several keys at once, at `created_unix` in Unix seconds.
 pub fn sign_cleartext_by_all(keys: &[&TestKey], text: &str, created_unix: u64) -> String {
-    let how = TestSignature {
-        created: created_unix,
-        lifetime: None,
-        weak_hash: false,
-    };
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    armor(CleartextSignedMessage::new_many(text, |text| {
-        Ok(keys.iter().map(|key| key.signature(text, how)).collect())
-    }))
+    sign(text, |text| {
+        keys.iter()
+            .map(|key| key.signature(text, created_unix, None))
+            .collect()
+    })
 }
 
-fn armor(message: pgp::errors::Result<CleartextSignedMessage>) -> String {
+/// The line break before the signature is not signed, so `text` is taken without its last one.
+fn sign(text: &str, signer: impl FnOnce(&str) -> Vec<Signature>) -> String {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let message = CleartextSignedMessage::new_many(text, |text| Ok(signer(text)));
+    let message = message.expect("a test key can sign");
     message
-        .expect("a test key can sign")
         .to_armored_string(None.into())
         .expect("a message can be armored")
 }
 
-fn sign_text(
-    key: &impl SigningKey,
-    hash: HashAlgorithm,
-    data: Vec<SubpacketData>,
-    text: &str,
-) -> Signature {
-    let mut config = config(SignatureType::Text, key, data);
-    config.hash_alg = hash;
-    config
-        .sign(key, &Password::empty(), text.as_bytes())
-        .expect("a test key can sign")
+fn sign_text(key: &impl SigningKey, data: Vec<SubpacketData>, text: &str) -> Signature {
+    let signature =
+        config(SignatureType::Text, key, data).sign(key, &Password::empty(), text.as_bytes());
+    signature.expect("a test key can sign")
+}
+
+fn timestamp(unix: u64) -> Timestamp {
+    Timestamp::from_secs(u32::try_from(unix).expect("OpenPGP times have 32 bits"))
 }
 
 fn new_public(rng: &mut StdRng) -> (PubKeyInner, pgp::types::SecretParams) {
@@ -214,10 +170,7 @@ fn new_public(rng: &mut StdRng) -> (PubKeyInner, pgp::types::SecretParams) {
         .generate(rng)
         .expect("a key can be generated");
     let algorithm = PublicKeyAlgorithm::EdDSALegacy;
-    let created = u32::try_from(CREATED)
-        .map(Timestamp::from_secs)
-        .expect("OpenPGP times have 32 bits");
-    let inner = PubKeyInner::new(KeyVersion::V4, algorithm, created, None, public)
+    let inner = PubKeyInner::new(KeyVersion::V4, algorithm, timestamp(CREATED), None, public)
         .expect("a key can be packed");
     (inner, secret)
 }
@@ -331,9 +284,7 @@ fn sign_binding(
 }
 
 fn created_at_first() -> SubpacketData {
-    SubpacketData::SignatureCreationTime(Timestamp::from_secs(
-        u32::try_from(CREATED).expect("OpenPGP times have 32 bits"),
-    ))
+    SubpacketData::SignatureCreationTime(timestamp(CREATED))
 }
 
 /// What a self-signature says of a key.

@@ -55,7 +55,10 @@ impl Default for Cancel {
 impl Cancel {
     /// A flag that nobody has raised yet.
     pub fn new() -> Self {
-        Self(Arc::new(Shared { state: watch::Sender::new(false), children: Mutex::default() }))
+        Self(Arc::new(Shared {
+            state: watch::Sender::new(false),
+            children: Mutex::default(),
+        }))
     }
 
     /// A flag that SIGINT and SIGTERM raise, from now on and for the life of the process.
@@ -65,12 +68,17 @@ impl Cancel {
     /// # Errors
     /// When the host refuses the handlers or the thread that waits for signals.
     pub fn on_signals() -> Result<Self, SignalError> {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_io().build().map_err(SignalError)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .map_err(SignalError)?;
         let (interrupt, terminate) = {
             let _inside = runtime.enter();
             let install = |kind| signal(kind).map_err(SignalError);
-            (install(SignalKind::interrupt())?, install(SignalKind::terminate())?)
+            (
+                install(SignalKind::interrupt())?,
+                install(SignalKind::terminate())?,
+            )
         };
         let cancel = Self::new();
         let raised = cancel.clone();
@@ -97,7 +105,11 @@ impl Cancel {
     pub fn child(&self) -> Self {
         let child = Self::new();
         {
-            let mut children = self.0.children.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut children = self
+                .0
+                .children
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             children.retain(|other| other.strong_count() > 0);
             children.push(Arc::downgrade(&child.0));
         }
@@ -111,7 +123,11 @@ impl Cancel {
     pub fn cancel(&self) {
         self.0.state.send_replace(true);
         let children = {
-            let mut children = self.0.children.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut children = self
+                .0
+                .children
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *children)
         };
         for child in children.iter().filter_map(Weak::upgrade) {
@@ -127,7 +143,11 @@ impl Cancel {
     /// # Errors
     /// When somebody asked to stop.
     pub fn check(&self) -> Result<(), Interrupted> {
-        if self.is_cancelled() { Err(Interrupted) } else { Ok(()) }
+        if self.is_cancelled() {
+            Err(Interrupted)
+        } else {
+            Ok(())
+        }
     }
 
     /// Blocks this thread for `duration`.
@@ -180,7 +200,9 @@ mod tests {
             other.cancel();
         });
         assert_eq!(cancel.sleep(Duration::from_secs(20)), Err(Interrupted));
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         runtime.block_on(cancel.cancelled());
         assert!(watch.elapsed() < Duration::from_secs(5));
         thread.join().unwrap();

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Seconds since 1970-01-01 00:00:00 UTC; 0 when the host's clock is before that.
 #[expect(clippy::disallowed_methods, reason = "the door to the wall clock")]
 pub fn now_unix() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// Measures how long something takes, whatever happens to the wall clock meanwhile.

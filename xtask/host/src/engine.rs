@@ -21,6 +21,7 @@ use crate::session::{self, Session};
 
 mod container;
 mod stream;
+mod terminal;
 
 pub use container::{Container, ContainerSpec, Exit, Mount, OutputStream, Privileges};
 pub use stream::TarReader;
@@ -45,7 +46,7 @@ pub enum EngineError {
         reason: String,
     },
     /// It refused or failed.
-    #[error("the container engine failed at {attempt}: {source}")]
+    #[error("the container engine failed at {attempt}")]
     Failed {
         /// What was asked of it.
         attempt: String,
@@ -53,7 +54,7 @@ pub enum EngineError {
         source: Box<bollard::errors::Error>,
     },
     /// What was sent to it, or received from it, broke on our side.
-    #[error("{attempt} broke off: {source}")]
+    #[error("{attempt} broke off")]
     Stream {
         /// What was going on.
         attempt: String,
@@ -113,14 +114,22 @@ impl Engine {
     ///
     /// # Errors
     /// No engine answers.
-    pub fn connect(cache: &camino::Utf8Path, session: Session, cancel: Cancel) -> Result<Self, EngineError> {
-        let absent = |address: &str, reason: String| EngineError::Absent { address: address.to_owned(), reason };
+    pub fn connect(
+        cache: &camino::Utf8Path,
+        session: Session,
+        cancel: Cancel,
+    ) -> Result<Self, EngineError> {
+        let absent = |address: &str, reason: String| EngineError::Absent {
+            address: address.to_owned(),
+            reason,
+        };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .map_err(|error| absent("this host", format!("starting the I/O threads: {error}")))?;
-        let address = environment::var("DOCKER_HOST").unwrap_or_else(|| "Docker's and Podman's sockets".to_owned());
+        let address = environment::var("DOCKER_HOST")
+            .unwrap_or_else(|| "Docker's and Podman's sockets".to_owned());
         // Connecting makes timers, which need the runtime around them.
         let docker = {
             let _inside = runtime.enter();
@@ -129,9 +138,20 @@ impl Engine {
         let docker = runtime
             .block_on(docker.with_timeout(REQUEST_DEADLINE).negotiate_version())
             .map_err(|error| absent(&address, error.to_string()))?;
-        let engine = Self { docker, runtime, cancel, session, cache: cache.to_owned() };
+        let engine = Self {
+            docker,
+            runtime,
+            cancel,
+            session,
+            cache: cache.to_owned(),
+        };
         engine.reap()?;
         Ok(engine)
+    }
+
+    /// The folder of the cache that this engine was connected with.
+    pub fn cache(&self) -> &camino::Utf8Path {
+        &self.cache
     }
 
     /// What stops this engine's calls.
@@ -150,13 +170,29 @@ impl Engine {
             ("kernel", info.kernel_version),
             ("operating-system", info.operating_system),
             ("storage-driver", info.driver),
-            ("cgroup-version", info.cgroup_version.map(|version| version.to_string())),
-            ("api-version", Some(self.docker.client_version().to_string())),
+            (
+                "cgroup-version",
+                info.cgroup_version.map(|version| version.to_string()),
+            ),
+            (
+                "api-version",
+                Some(self.docker.client_version().to_string()),
+            ),
         ];
         Ok(EngineInfo {
-            facts: facts.into_iter().filter_map(|(name, fact)| Some((name.to_owned(), fact?))).collect(),
-            cpus: info.ncpu.and_then(|cpus| u32::try_from(cpus).ok()).unwrap_or(1).max(1),
-            memory: info.mem_total.and_then(|memory| u64::try_from(memory).ok()).unwrap_or(0),
+            facts: facts
+                .into_iter()
+                .filter_map(|(name, fact)| Some((name.to_owned(), fact?)))
+                .collect(),
+            cpus: info
+                .ncpu
+                .and_then(|cpus| u32::try_from(cpus).ok())
+                .unwrap_or(1)
+                .max(1),
+            memory: info
+                .mem_total
+                .and_then(|memory| u64::try_from(memory).ok())
+                .unwrap_or(0),
         })
     }
 
@@ -165,7 +201,10 @@ impl Engine {
     /// # Errors
     /// The engine fails.
     pub fn has_image(&self, image: &str) -> Result<bool, EngineError> {
-        self.found(&format!("looking for image {image}"), self.docker.inspect_image(image))
+        self.found(
+            &format!("looking for image {image}"),
+            self.docker.inspect_image(image),
+        )
     }
 
     /// Makes an image of a tar stream that `write` writes.
@@ -178,15 +217,24 @@ impl Engine {
         tag: &str,
         write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>,
     ) -> Result<(), EngineError> {
-        let options = query::CreateImageOptionsBuilder::new().from_src("-").repo(repository).tag(tag).build();
+        let options = query::CreateImageOptionsBuilder::new()
+            .from_src("-")
+            .repo(repository)
+            .tag(tag)
+            .build();
         let docker = self.docker.clone();
-        self.send(&format!("importing image {repository}:{tag}"), write, move |body| async move {
-            let mut answers = docker.create_image(Some(options), Some(bollard::body_try_stream(body)), None);
-            while let Some(answer) = answers.next().await {
-                answer?;
-            }
-            Ok(())
-        })
+        self.send(
+            &format!("importing image {repository}:{tag}"),
+            write,
+            move |body| async move {
+                let mut answers =
+                    docker.create_image(Some(options), Some(bollard::body_try_stream(body)), None);
+                while let Some(answer) = answers.next().await {
+                    answer?;
+                }
+                Ok(())
+            },
+        )
     }
 
     /// Removes an image; one that is not there is no error.
@@ -196,7 +244,8 @@ impl Engine {
     pub fn remove_image(&self, image: &str) -> Result<(), EngineError> {
         let options = query::RemoveImageOptionsBuilder::new().force(true).build();
         let removal = self.docker.remove_image(image, Some(options), None);
-        self.found(&format!("removing image {image}"), removal).map(drop)
+        self.found(&format!("removing image {image}"), removal)
+            .map(drop)
     }
 
     /// The names of the images in a repository, as `repository:tag`.
@@ -205,9 +254,14 @@ impl Engine {
     /// The engine fails.
     pub fn images(&self, repository: &str) -> Result<Vec<String>, EngineError> {
         let filters = HashMap::from([("reference", vec![repository])]);
-        let options = query::ListImagesOptionsBuilder::new().filters(&filters).build();
+        let options = query::ListImagesOptionsBuilder::new()
+            .filters(&filters)
+            .build();
         let images = self.call("listing images", self.docker.list_images(Some(options)))?;
-        Ok(images.into_iter().flat_map(|image| image.repo_tags).collect())
+        Ok(images
+            .into_iter()
+            .flat_map(|image| image.repo_tags)
+            .collect())
     }
 
     /// Whether a volume is there.
@@ -215,7 +269,10 @@ impl Engine {
     /// # Errors
     /// The engine fails.
     pub fn has_volume(&self, name: &str) -> Result<bool, EngineError> {
-        self.found(&format!("looking for volume {name}"), self.docker.inspect_volume(name))
+        self.found(
+            &format!("looking for volume {name}"),
+            self.docker.inspect_volume(name),
+        )
     }
 
     /// Makes a volume that is removed with the value returned, or by whoever reaps this session.
@@ -242,7 +299,11 @@ impl Engine {
             labels: Some(self.labels(kept)),
             ..VolumeCreateRequest::default()
         };
-        self.call(&format!("creating volume {name}"), self.docker.create_volume(request)).map(drop)
+        self.call(
+            &format!("creating volume {name}"),
+            self.docker.create_volume(request),
+        )
+        .map(drop)
     }
 
     /// Removes a volume; one that is not there is no error.
@@ -280,11 +341,23 @@ impl Engine {
     /// Removes the containers and volumes of sessions whose process is gone.
     fn reap(&self) -> Result<(), EngineError> {
         let filters = HashMap::from([("label", vec![SESSION_LABEL])]);
-        let options = query::ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let containers = self.call("listing containers", self.docker.list_containers(Some(options)))?;
+        let options = query::ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&filters)
+            .build();
+        let containers = self.call(
+            "listing containers",
+            self.docker.list_containers(Some(options)),
+        )?;
         for container in containers {
-            let owner = container.labels.and_then(|mut labels| labels.remove(SESSION_LABEL)).unwrap_or_default();
-            if let Some(id) = container.id.filter(|_| Session::is_dead(&self.cache, &owner)) {
+            let owner = container
+                .labels
+                .and_then(|mut labels| labels.remove(SESSION_LABEL))
+                .unwrap_or_default();
+            if let Some(id) = container
+                .id
+                .filter(|_| Session::is_dead(&self.cache, &owner))
+            {
                 tracing::info!("removing container {id}, left behind by a process that is gone");
                 self.remove_container(&id)?;
             }
@@ -300,15 +373,25 @@ impl Engine {
 
     fn volumes(&self, label: &str) -> Result<Vec<(String, String)>, EngineError> {
         let filters = HashMap::from([("label", vec![label])]);
-        let options = query::ListVolumesOptionsBuilder::new().filters(&filters).build();
+        let options = query::ListVolumesOptionsBuilder::new()
+            .filters(&filters)
+            .build();
         let volumes = self.call("listing volumes", self.docker.list_volumes(Some(options)))?;
         let named = volumes.volumes.unwrap_or_default().into_iter();
-        Ok(named.map(|mut volume| (volume.name, volume.labels.remove(label).unwrap_or_default())).collect())
+        Ok(named
+            .map(|mut volume| (volume.name, volume.labels.remove(label).unwrap_or_default()))
+            .collect())
     }
 
     fn remove_container(&self, id: &str) -> Result<(), EngineError> {
-        let options = query::RemoveContainerOptionsBuilder::new().force(true).v(true).build();
-        self.cleanup(&format!("removing container {id}"), self.docker.remove_container(id, Some(options)))
+        let options = query::RemoveContainerOptionsBuilder::new()
+            .force(true)
+            .v(true)
+            .build();
+        self.cleanup(
+            &format!("removing container {id}"),
+            self.docker.remove_container(id, Some(options)),
+        )
     }
 
     /// One request; it ends early when the user asks to stop.
@@ -344,7 +427,11 @@ impl Engine {
         attempt: &str,
         request: impl Future<Output = Result<(), bollard::errors::Error>>,
     ) -> Result<(), EngineError> {
-        match self.runtime.block_on(request).map_err(|source| failed(attempt, source)) {
+        match self
+            .runtime
+            .block_on(request)
+            .map_err(|source| failed(attempt, source))
+        {
             Err(error) if !is_not_found(&error) => Err(error),
             _ => Ok(()),
         }
@@ -376,14 +463,16 @@ impl Drop for ScratchVolume<'_> {
 fn open() -> Result<Docker, bollard::errors::Error> {
     match environment::var("DOCKER_HOST") {
         Some(address) => Docker::connect_with_host(&address),
-        None => Docker::connect_with_unix_defaults().or_else(|docker| {
-            Docker::connect_with_podman_defaults().map_err(|_| docker)
-        }),
+        None => Docker::connect_with_unix_defaults()
+            .or_else(|docker| Docker::connect_with_podman_defaults().map_err(|_| docker)),
     }
 }
 
 fn failed(attempt: &str, source: bollard::errors::Error) -> EngineError {
-    EngineError::Failed { attempt: attempt.to_owned(), source: Box::new(source) }
+    EngineError::Failed {
+        attempt: attempt.to_owned(),
+        source: Box::new(source),
+    }
 }
 
 fn is_not_found(error: &EngineError) -> bool {

@@ -74,7 +74,9 @@ impl Directories {
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, EnvironmentError> {
         let absolute = |name: &str| {
-            lookup(name).map(Utf8PathBuf::from).filter(|path| path.is_absolute())
+            lookup(name)
+                .map(Utf8PathBuf::from)
+                .filter(|path| path.is_absolute())
         };
         let user_folder = |what, variable: &'static str, below_home: &str| {
             absolute(variable)
@@ -84,12 +86,18 @@ impl Directories {
         };
         let cache = match lookup("MPTCP_KERNELS_CACHE").filter(|value| !value.is_empty()) {
             Some(found) if !Utf8Path::new(&found).is_absolute() => {
-                return Err(EnvironmentError::Relative { variable: "MPTCP_KERNELS_CACHE", found });
+                return Err(EnvironmentError::Relative {
+                    variable: "MPTCP_KERNELS_CACHE",
+                    found,
+                });
             }
             Some(found) => Utf8PathBuf::from(found),
             None => user_folder("cache", "XDG_CACHE_HOME", ".cache")?,
         };
-        Ok(Self { cache, config: user_folder("configuration", "XDG_CONFIG_HOME", ".config")? })
+        Ok(Self {
+            cache,
+            config: user_folder("configuration", "XDG_CONFIG_HOME", ".config")?,
+        })
     }
 
     /// The user's configuration file; it need not exist.
@@ -114,12 +122,23 @@ mod tests {
         let home = ("HOME", "/home/me");
         let found = directories(&[home]).unwrap();
         assert_eq!(found.cache, "/home/me/.cache/mptcp-kernels");
-        assert_eq!(found.config_file(), "/home/me/.config/mptcp-kernels/config.toml");
-        let xdg = [home, ("XDG_CACHE_HOME", "/c"), ("XDG_CONFIG_HOME", "relative")];
+        assert_eq!(
+            found.config_file(),
+            "/home/me/.config/mptcp-kernels/config.toml"
+        );
+        let xdg = [
+            home,
+            ("XDG_CACHE_HOME", "/c"),
+            ("XDG_CONFIG_HOME", "relative"),
+        ];
         let found = directories(&xdg).unwrap();
         assert_eq!(found.cache, "/c/mptcp-kernels");
         assert_eq!(found.config, "/home/me/.config/mptcp-kernels");
-        let own = [home, ("XDG_CACHE_HOME", "/c"), ("MPTCP_KERNELS_CACHE", "/own")];
+        let own = [
+            home,
+            ("XDG_CACHE_HOME", "/c"),
+            ("MPTCP_KERNELS_CACHE", "/own"),
+        ];
         assert_eq!(directories(&own).unwrap().cache, "/own");
     }
 

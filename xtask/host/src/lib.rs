@@ -6,6 +6,7 @@
 pub mod cancel;
 pub mod category;
 pub mod clock;
+pub mod disk;
 pub mod engine;
 pub mod environment;
 pub mod http;

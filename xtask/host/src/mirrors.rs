@@ -98,7 +98,12 @@ impl Mirrors {
         directories: &Directories,
     ) -> Result<Self, MirrorError> {
         let variable = environment::var(VARIABLE).unwrap_or_default();
-        Self::collect(command_line, &variable, &directories.config_file(), Utf8Path::new(APT))
+        Self::collect(
+            command_line,
+            &variable,
+            &directories.config_file(),
+            Utf8Path::new(APT),
+        )
     }
 
     fn collect(
@@ -113,14 +118,24 @@ impl Mirrors {
         }
         named.extend(parse_variable(variable)?);
         named.extend(load_config(config)?);
-        Ok(Self { named, host: load_apt_sources(apt) })
+        Ok(Self {
+            named,
+            host: load_apt_sources(apt),
+        })
     }
 
     /// The base URLs to try for an archive such as `debian` or `debian-security`, best first,
     /// without a slash at the end.
     pub fn urls(&self, archive: &str) -> Vec<String> {
-        let named = self.named.iter().filter(|(of, _)| of == archive).map(|(_, url)| url);
-        let host = self.host.iter().filter(|url| last_component(url) == Some(archive));
+        let named = self
+            .named
+            .iter()
+            .filter(|(of, _)| of == archive)
+            .map(|(_, url)| url);
+        let host = self
+            .host
+            .iter()
+            .filter(|url| last_component(url) == Some(archive));
         let mut urls: Vec<String> = Vec::new();
         for url in named.chain(host) {
             if !urls.contains(url) {
@@ -141,14 +156,18 @@ pub fn parse_assignment(text: &str) -> Result<(String, String), MirrorError> {
 
 /// Parses the value of [`VARIABLE`].
 fn parse_variable(text: &str) -> Result<Vec<(String, String)>, MirrorError> {
-    text.split_whitespace().map(|word| assignment(VARIABLE, word)).collect()
+    text.split_whitespace()
+        .map(|word| assignment(VARIABLE, word))
+        .collect()
 }
 
 fn assignment(origin: &str, text: &str) -> Result<(String, String), MirrorError> {
-    let (archive, url) = text.split_once('=').ok_or_else(|| MirrorError::NoAssignment {
-        origin: origin.to_owned(),
-        found: escaped(text),
-    })?;
+    let (archive, url) = text
+        .split_once('=')
+        .ok_or_else(|| MirrorError::NoAssignment {
+            origin: origin.to_owned(),
+            found: escaped(text),
+        })?;
     check(origin, archive, url)
 }
 
@@ -157,7 +176,10 @@ fn check(origin: &str, archive: &str, url: &str) -> Result<(String, String), Mir
     let known = |byte: u8| plain(byte) || matches!(byte, b'-' | b'.' | b'+' | b'_');
     if !archive.bytes().next().is_some_and(plain) || !archive.bytes().all(known) {
         let found = escaped(archive);
-        return Err(MirrorError::BadArchive { origin: origin.to_owned(), found });
+        return Err(MirrorError::BadArchive {
+            origin: origin.to_owned(),
+            found,
+        });
     }
     let url = base_url(url, &["http", "https", "file"]).map_err(|reason| MirrorError::BadUrl {
         origin: origin.to_owned(),
@@ -180,7 +202,10 @@ fn load_config(path: &Utf8Path) -> Result<Vec<(String, String)>, MirrorError> {
     match read_bounded(path) {
         Ok(text) => parse_config(path, &text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(source) => Err(MirrorError::Read { path: path.to_owned(), source }),
+        Err(source) => Err(MirrorError::Read {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
@@ -190,7 +215,8 @@ fn parse_config(path: &Utf8Path, text: &str) -> Result<Vec<(String, String)>, Mi
         source: Box::new(source),
     })?;
     let pairs = config.mirrors.iter().flat_map(|(archive, urls)| {
-        urls.iter().map(move |url| check(path.as_str(), archive, url))
+        urls.iter()
+            .map(move |url| check(path.as_str(), archive, url))
     });
     pairs.collect()
 }
@@ -220,7 +246,9 @@ fn load_apt_sources(apt: &Utf8Path) -> Vec<String> {
         }
     }
     // What apt can use and this tool cannot, such as `cdrom:`, is left out.
-    urls.iter().filter_map(|url| base_url(url, &["http", "https"]).ok()).collect()
+    urls.iter()
+        .filter_map(|url| base_url(url, &["http", "https"]).ok())
+        .collect()
 }
 
 fn read_bounded(path: &Utf8Path) -> io::Result<String> {
@@ -228,7 +256,9 @@ fn read_bounded(path: &Utf8Path) -> io::Result<String> {
         return Err(io::Error::other("not a regular file"));
     }
     let mut text = String::new();
-    File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
+    File::open(path)?
+        .take(MAX_FILE + 1)
+        .read_to_string(&mut text)?;
     if text.len() as u64 > MAX_FILE {
         return Err(io::Error::other(format!("larger than {MAX_FILE} bytes")));
     }
@@ -244,10 +274,16 @@ fn base_url(text: &str, schemes: &[&str]) -> Result<String, String> {
     }
     if !schemes.contains(&url.scheme()) {
         let schemes = schemes.join(", ");
-        return Err(format!("one of {schemes} is expected, found `{}`", escaped(text)));
+        return Err(format!(
+            "one of {schemes} is expected, found `{}`",
+            escaped(text)
+        ));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(format!("a URL without `?` and `#` is expected, found `{}`", escaped(text)));
+        return Err(format!(
+            "a URL without `?` and `#` is expected, found `{}`",
+            escaped(text)
+        ));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
@@ -259,7 +295,10 @@ fn last_component(url: &str) -> Option<&str> {
 }
 
 fn escaped(text: &str) -> String {
-    text.chars().take(200).flat_map(char::escape_default).collect()
+    text.chars()
+        .take(200)
+        .flat_map(char::escape_default)
+        .collect()
 }
 
 #[cfg(test)]
@@ -281,7 +320,12 @@ mod tests {
         }
         let owned = |(archive, url): &(&str, &str)| ((*archive).to_owned(), (*url).to_owned());
         let command_line: Vec<_> = command_line.iter().map(owned).collect();
-        Mirrors::collect(&command_line, variable, &root.join("config.toml"), &root.join("apt"))
+        Mirrors::collect(
+            &command_line,
+            variable,
+            &root.join("config.toml"),
+            &root.join("apt"),
+        )
     }
 
     #[test]
@@ -313,7 +357,10 @@ mod tests {
         );
         assert_eq!(
             mirrors.urls("debian-security"),
-            ["https://s.example.org/x", "http://a.example.org/debian-security"]
+            [
+                "https://s.example.org/x",
+                "http://a.example.org/debian-security"
+            ]
         );
         assert_eq!(mirrors.urls("ubuntu"), [""; 0]);
     }
@@ -329,12 +376,27 @@ mod tests {
             }
             assert_eq!(error.category(), Category::Input);
         };
-        fails(&[("debian", "ftp://example.org/debian")], "", "", &["command line", "ftp:"]);
+        fails(
+            &[("debian", "ftp://example.org/debian")],
+            "",
+            "",
+            &["command line", "ftp:"],
+        );
         fails(&[("a/b", "http://example.org/debian")], "", "", &["a/b"]);
         fails(&[], "debian", "", &[VARIABLE, "archive=URL"]);
-        fails(&[], "debian=http://u:secret@example.org/debian", "", &["password"]);
+        fails(
+            &[],
+            "debian=http://u:secret@example.org/debian",
+            "",
+            &["password"],
+        );
         fails(&[], "", "[mirror]\n", &["config.toml", "mirror"]);
-        fails(&[], "", "[mirrors]\nd = [\"http://example.org/d?x\"]\n", &["config.toml", "`d`"]);
+        fails(
+            &[],
+            "",
+            "[mirrors]\nd = [\"http://example.org/d?x\"]\n",
+            &["config.toml", "`d`"],
+        );
         let error = collect(&[], "d=http://u:secret@example.org/d", "", &[]).unwrap_err();
         assert!(!error.to_string().contains("secret"));
     }
@@ -342,7 +404,10 @@ mod tests {
     #[test]
     fn an_option_is_split_at_the_first_equals_sign() {
         let parsed = parse_assignment("debian=http://example.org/a=b/").unwrap();
-        assert_eq!(parsed, ("debian".to_owned(), "http://example.org/a=b".to_owned()));
+        assert_eq!(
+            parsed,
+            ("debian".to_owned(), "http://example.org/a=b".to_owned())
+        );
     }
 
     #[test]

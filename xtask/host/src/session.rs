@@ -69,8 +69,10 @@ impl Session {
     /// When that folder cannot be written or does not support locks.
     pub fn start(cache_dir: &Utf8Path) -> Result<Self, SessionError> {
         let folder = folder(cache_dir);
-        fs::create_dir_all(&folder)
-            .map_err(|source| SessionError::CreateFolder { path: folder.clone(), source })?;
+        fs::create_dir_all(&folder).map_err(|source| SessionError::CreateFolder {
+            path: folder.clone(),
+            source,
+        })?;
         let id = random_id().map_err(|source| SessionError::Random { source })?;
         let path = folder.join(format!("{id}.lock"));
         // Locked before it has its name, so that nobody ever sees it unlocked while we live.
@@ -83,9 +85,16 @@ impl Session {
         })()
         .map_err(|source| {
             let _ = fs::remove_file(&unnamed);
-            SessionError::Create { path: path.clone(), source }
+            SessionError::Create {
+                path: path.clone(),
+                source,
+            }
         })?;
-        Ok(Self { id, path, _lock: lock })
+        Ok(Self {
+            id,
+            path,
+            _lock: lock,
+        })
     }
 
     /// The id: 16 hexadecimal digits.
@@ -136,7 +145,10 @@ fn folder(cache_dir: &Utf8Path) -> Utf8PathBuf {
 
 /// Ids come back from labels that anybody may have written.
 fn is_id(text: &str) -> bool {
-    text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == 16
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn random_id() -> io::Result<String> {

@@ -19,11 +19,9 @@ use tempfile::NamedTempFile;
 
 use crate::category::Category;
 use crate::clock;
-use crate::http::{Expected, Found};
+use crate::http::{Expected, Found, WrongBytes};
 
-pub use fetch::{
-    FetchError, FetchProgress, FetchRequest, FetchSummary, Rejected, Rejections,
-};
+pub use fetch::{FetchError, FetchProgress, FetchRequest, FetchSummary, Rejected, Rejections};
 
 /// A partial file that nobody wrote to for so long, in seconds, is left from a crash.
 const ABANDONED: u64 = 3600;
@@ -72,22 +70,18 @@ pub enum StoreError {
         path: Utf8PathBuf,
     },
     /// What should become an object has other bytes.
-    #[error("storing an object: expected {expected}, found {found}")]
+    #[error("storing an object: {wrong}")]
     Mismatch {
-        /// What it should be.
-        expected: Expected,
-        /// What it is.
-        found: Found,
+        /// What it should be and what it is.
+        wrong: Box<WrongBytes>,
     },
     /// An object no longer has the bytes that it had when it was stored.
-    #[error("verifying the object {path}: expected {expected}, found {found}; {fate}")]
+    #[error("verifying the object {path}: {wrong}; {fate}")]
     Corrupt {
         /// The object.
         path: Utf8PathBuf,
-        /// What it should be.
-        expected: Expected,
-        /// What it is.
-        found: Found,
+        /// What it should be and what it is.
+        wrong: Box<WrongBytes>,
         /// What became of the file.
         fate: &'static str,
     },
@@ -122,7 +116,10 @@ impl Store {
     /// # Errors
     /// When the folders cannot be made.
     pub fn open(cache_dir: &Utf8Path) -> Result<Self, StoreError> {
-        let store = Self { objects: cache_dir.join("sha256"), partial: cache_dir.join("partial") };
+        let store = Self {
+            objects: cache_dir.join("sha256"),
+            partial: cache_dir.join("partial"),
+        };
         create_folder(&store.objects)?;
         create_folder(&store.partial)?;
         store.remove_abandoned();
@@ -143,22 +140,25 @@ impl Store {
     /// The size of the object in bytes, if it is here.
     pub fn size(&self, sha256: &Sha256) -> Option<u64> {
         let metadata = fs::symlink_metadata(self.path(sha256)).ok()?;
-        metadata.is_file().then(|| metadata.len())
+        metadata.is_file().then_some(metadata.len())
     }
 
     /// Opens an object of `size` bytes for reading.
     ///
     /// # Errors
     /// When it is missing, cannot be read, or has another size; then it is removed.
-    pub fn open_verified(
-        &self,
-        sha256: &Sha256,
-        size: u64,
-    ) -> Result<VerifiedReader, StoreError> {
-        let expected = Expected { size: Some(size), sha256: Some(*sha256) };
+    pub fn open_verified(&self, sha256: &Sha256, size: u64) -> Result<VerifiedReader, StoreError> {
+        let expected = Expected {
+            size: Some(size),
+            sha256: Some(*sha256),
+        };
         let reader = self.open_object(expected)?;
         let length = reader.length()?;
-        if length == size { Ok(reader) } else { Err(reader.corrupt(Found::Announced(length))) }
+        if length == size {
+            Ok(reader)
+        } else {
+            Err(reader.corrupt(Found::Announced(length)))
+        }
     }
 
     /// Reads an object to its end and compares its digest; returns its size in bytes.
@@ -166,7 +166,11 @@ impl Store {
     /// # Errors
     /// When it is missing, cannot be read, or has other bytes; then it is removed.
     pub fn verify(&self, sha256: &Sha256) -> Result<u64, StoreError> {
-        self.open_object(Expected { size: None, sha256: Some(*sha256) })?.finish()
+        self.open_object(Expected {
+            size: None,
+            sha256: Some(*sha256),
+        })?
+        .finish()
     }
 
     /// Stores what `reader` gives, if it is what is expected. An object that is there already is
@@ -181,11 +185,17 @@ impl Store {
         size: u64,
     ) -> Result<(), StoreError> {
         let mut partial = self.partial_file()?;
-        let write_failed = |source| StoreError::Write { path: self.partial.clone(), source };
+        let write_failed = |source| StoreError::Write {
+            path: self.partial.clone(),
+            source,
+        };
         let mut hasher = sha2::Sha256::new();
         let mut found = 0;
         let mut chunk = vec![0; CHUNK];
-        let expected = Expected { size: Some(size), sha256: Some(sha256) };
+        let expected = Expected {
+            size: Some(size),
+            sha256: Some(sha256),
+        };
         loop {
             let read = read_some(&mut reader, &mut chunk)
                 .map_err(|source| StoreError::ReadInput { sha256, source })?;
@@ -194,22 +204,27 @@ impl Store {
             }
             found += read as u64;
             if found > size {
-                return Err(StoreError::Mismatch { expected, found: Found::MoreThan(size) });
+                return Err(mismatch(expected, Found::MoreThan(size)));
             }
             hasher.update(&chunk[..read]);
             partial.write_all(&chunk[..read]).map_err(write_failed)?;
         }
         let digest = Sha256::finish(hasher);
         if found != size || digest != sha256 {
-            let found = Found::Content { size: found, sha256: digest };
-            return Err(StoreError::Mismatch { expected, found });
+            let found = Found::Content {
+                size: found,
+                sha256: digest,
+            };
+            return Err(mismatch(expected, found));
         }
         self.commit(partial, &sha256)
     }
 
     fn partial_file(&self) -> Result<NamedTempFile, StoreError> {
-        NamedTempFile::new_in(&self.partial)
-            .map_err(|source| StoreError::Write { path: self.partial.clone(), source })
+        NamedTempFile::new_in(&self.partial).map_err(|source| StoreError::Write {
+            path: self.partial.clone(),
+            source,
+        })
     }
 
     /// Makes an object of a file whose bytes are verified.
@@ -219,15 +234,23 @@ impl Store {
             create_folder(folder)?;
         }
         let written = (|| {
-            partial.as_file().set_permissions(Permissions::from_mode(0o444))?;
+            partial
+                .as_file()
+                .set_permissions(Permissions::from_mode(0o444))?;
             partial.as_file().sync_all()?;
-            partial.persist(&path).map(drop).map_err(|error| error.error)
+            partial
+                .persist(&path)
+                .map(drop)
+                .map_err(|error| error.error)
         })();
         written.map_err(|source| StoreError::Write { path, source })
     }
 
     fn open_object(&self, expected: Expected) -> Result<VerifiedReader, StoreError> {
-        let path = expected.sha256.map(|sha256| self.path(&sha256)).unwrap_or_default();
+        let path = expected
+            .sha256
+            .map(|sha256| self.path(&sha256))
+            .unwrap_or_default();
         match File::open(&path) {
             Ok(file) => Ok(VerifiedReader {
                 file,
@@ -247,7 +270,9 @@ impl Store {
     fn remove_abandoned(&self) {
         let now = clock::now_unix();
         for entry in fs::read_dir(&self.partial).into_iter().flatten().flatten() {
-            let age = entry.metadata().map(|file| now.saturating_sub(file.mtime().unsigned_abs()));
+            let age = entry
+                .metadata()
+                .map(|file| now.saturating_sub(file.mtime().unsigned_abs()));
             if age.is_ok_and(|age| age > ABANDONED) {
                 // Another process may do the same.
                 let _ = fs::remove_file(entry.path());
@@ -294,7 +319,10 @@ impl VerifiedReader {
         let metadata = self.file.metadata();
         metadata
             .map(|metadata| metadata.len())
-            .map_err(|source| StoreError::Read { path: self.path.clone(), source })
+            .map_err(|source| StoreError::Read {
+                path: self.path.clone(),
+                source,
+            })
     }
 
     fn read_chunk(&mut self, buffer: &mut [u8]) -> Result<usize, StoreError> {
@@ -303,10 +331,15 @@ impl VerifiedReader {
         }
         if self.state == State::Corrupt {
             let source = io::Error::new(io::ErrorKind::InvalidData, "it was found corrupt before");
-            return Err(StoreError::Read { path: self.path.clone(), source });
+            return Err(StoreError::Read {
+                path: self.path.clone(),
+                source,
+            });
         }
-        let read = read_some(&mut self.file, buffer)
-            .map_err(|source| StoreError::Read { path: self.path.clone(), source })?;
+        let read = read_some(&mut self.file, buffer).map_err(|source| StoreError::Read {
+            path: self.path.clone(),
+            source,
+        })?;
         self.hasher.update(&buffer[..read]);
         self.read += read as u64;
         match self.problem(read == 0) {
@@ -327,17 +360,31 @@ impl VerifiedReader {
         if self.read > size {
             return Some(Found::MoreThan(size));
         }
-        let sha256 = Sha256::finish(self.hasher.clone()).into();
-        let wrong = at_end && (self.read != size || sha256 != self.expected.sha256);
-        wrong.then(|| Found::Content {
+        if !at_end {
+            return None;
+        }
+        let sha256 = Sha256::finish(self.hasher.clone());
+        let wrong = self.read != size || Some(sha256) != self.expected.sha256;
+        wrong.then_some(Found::Content {
             size: self.read,
-            sha256: Sha256::finish(self.hasher.clone()),
+            sha256,
         })
     }
 
     fn corrupt(&self, found: Found) -> StoreError {
-        let fate = if self.remove() { "it was removed" } else { "it could not be removed" };
-        StoreError::Corrupt { path: self.path.clone(), expected: self.expected, found, fate }
+        let fate = if self.remove() {
+            "it was removed"
+        } else {
+            "it could not be removed"
+        };
+        StoreError::Corrupt {
+            path: self.path.clone(),
+            wrong: Box::new(WrongBytes {
+                expected: self.expected,
+                found,
+            }),
+            fate,
+        }
     }
 
     /// Removes the object unless another process replaced it meanwhile.
@@ -353,7 +400,14 @@ impl VerifiedReader {
 
 impl Read for VerifiedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.read_chunk(buffer).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        self.read_chunk(buffer)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+}
+
+fn mismatch(expected: Expected, found: Found) -> StoreError {
+    StoreError::Mismatch {
+        wrong: Box::new(WrongBytes { expected, found }),
     }
 }
 
@@ -367,6 +421,8 @@ fn read_some(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 fn create_folder(path: &Utf8Path) -> Result<(), StoreError> {
-    fs::create_dir_all(path)
-        .map_err(|source| StoreError::CreateFolder { path: path.to_owned(), source })
+    fs::create_dir_all(path).map_err(|source| StoreError::CreateFolder {
+        path: path.to_owned(),
+        source,
+    })
 }

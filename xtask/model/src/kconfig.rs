@@ -1,6 +1,6 @@
 //! Kconfig values: fragments, `.config` files, and the rules that a finished configuration keeps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -339,6 +339,21 @@ pub fn rule_violations(line: Line, config: &DotConfig) -> Vec<String> {
     violations
 }
 
+/// What turns `before` into `after`, as the lines of a fragment. What kconfig sets by itself, such as
+/// the compiler's version, is part of it where it differs.
+pub fn render_difference(before: &DotConfig, after: &DotConfig) -> String {
+    let symbols: BTreeSet<_> = before.0.keys().chain(after.0.keys()).collect();
+    let changed = symbols.into_iter().filter(|symbol| !before.get(symbol).same_as(after.get(symbol)));
+    changed.map(|symbol| render(symbol, after.get(symbol))).collect()
+}
+
+fn render(symbol: &Symbol, value: &Value) -> String {
+    match value {
+        Value::No => format!("# CONFIG_{symbol} is not set\n"),
+        value => format!("CONFIG_{symbol}={value}\n"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -429,6 +444,15 @@ mod tests {
             .map(|problem| problem.span.clone().unwrap())
             .collect();
         assert_eq!(spans, [11..25, 26..33]);
+    }
+
+    #[test]
+    fn a_difference_is_a_fragment() {
+        let before = DotConfig::parse("CONFIG_A=y\nCONFIG_B=m\nCONFIG_C=1\n").unwrap();
+        let after = DotConfig::parse("CONFIG_A=y\nCONFIG_C=2\nCONFIG_D=\"x\"\n").unwrap();
+        let text = "# CONFIG_B is not set\nCONFIG_C=2\nCONFIG_D=\"x\"\n";
+        assert_eq!(render_difference(&before, &after), text);
+        assert_eq!(render_difference(&after, &after), "");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a certificate says of its keys: which may sign, and from when to when. RFC 9580, section 10.1.
 //!
-//! Only what the certificate's own primary key has signed counts. Revocations by other keys are not
-//! looked at: whoever edits the keyring is the judge of those.
+//! Only what the certificate's own primary key has signed counts. A revocation counts whenever and why ever
+//! it was made; those by other keys are not looked at: whoever edits the keyring is the judge of those.
 
 use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::hash::HashAlgorithm;
@@ -86,18 +86,13 @@ impl Candidate<'_> {
 
     fn check_primary(&self, signed: u64) -> Result<(), OpenPgpError> {
         let primary = &self.certificate.primary_key;
-        if self
-            .certificate
-            .details
-            .revocation_signatures
-            .iter()
-            .any(|revocation| revocation.verify_key(primary).is_ok())
-        {
+        let revocations = &self.certificate.details.revocation_signatures;
+        if revocations.iter().any(|it| it.verify_key(primary).is_ok()) {
             return Err(OpenPgpError::KeyRevoked { key: self.name() });
         }
-        let reason = "its primary key has no valid self-signature";
+        let newest = newest(self_signatures(self.certificate), signed);
         let newest =
-            newest(self_signatures(self.certificate)).ok_or_else(|| self.unusable(reason))?;
+            newest.ok_or_else(|| self.unusable("its primary key has no valid self-signature"))?;
         self.check_lifetime(primary.created_at().as_secs(), newest, signed)?;
         if self.subkey.is_none() && !newest.key_flags().sign() {
             return Err(self.unusable("it is not made for signing"));
@@ -107,22 +102,14 @@ impl Candidate<'_> {
 
     fn check_subkey(&self, subkey: &SignedPublicSubKey, signed: u64) -> Result<(), OpenPgpError> {
         let primary = &self.certificate.primary_key;
-        let by_primary = |signature: &&Signature| {
-            is_valid(signature, |it| {
-                it.verify_subkey_binding(primary, &subkey.key)
-            })
-        };
-        let is_revocation = |it: &&Signature| it.typ() == Some(SignatureType::SubkeyRevocation);
-        let revoked = |it: &Signature| it.verify_subkey_binding(primary, &subkey.key).is_ok();
-        if subkey.signatures.iter().filter(is_revocation).any(revoked) {
+        let is_own = |it: &Signature| it.verify_subkey_binding(primary, &subkey.key);
+        if of_kind(subkey, SignatureType::SubkeyRevocation).any(|it| is_own(it).is_ok()) {
             return Err(OpenPgpError::KeyRevoked { key: self.name() });
         }
-        let bindings = subkey
-            .signatures
-            .iter()
-            .filter(|it| it.typ() == Some(SignatureType::SubkeyBinding));
-        let reason = "its primary key has not signed it";
-        let newest = newest(bindings.filter(by_primary)).ok_or_else(|| self.unusable(reason))?;
+        let bindings =
+            of_kind(subkey, SignatureType::SubkeyBinding).filter(|it| is_valid(it, is_own));
+        let newest = newest(bindings, signed);
+        let newest = newest.ok_or_else(|| self.unusable("its primary key has not signed it"))?;
         self.check_lifetime(subkey.key.created_at().as_secs(), newest, signed)?;
         if !newest.key_flags().sign() {
             return Err(self.unusable("it is not made for signing"));
@@ -200,8 +187,28 @@ fn is_valid(signature: &Signature, verify: impl Fn(&Signature) -> pgp::errors::R
     signature.hash_alg().is_some_and(is_strong) && verify(signature).is_ok()
 }
 
-fn newest<'a>(signatures: impl Iterator<Item = &'a Signature>) -> Option<&'a Signature> {
-    signatures.max_by_key(|signature| signature.created())
+fn of_kind(subkey: &SignedPublicSubKey, kind: SignatureType) -> impl Iterator<Item = &Signature> {
+    subkey
+        .signatures
+        .iter()
+        .filter(move |it| it.typ() == Some(kind))
+}
+
+/// The newest statement that had not expired itself at `signed`.
+fn newest<'a>(
+    statements: impl Iterator<Item = &'a Signature>,
+    signed: u64,
+) -> Option<&'a Signature> {
+    statements
+        .filter(|it| end_of(it).is_none_or(|end| end > signed))
+        .max_by_key(|it| it.created())
+}
+
+/// When a signature expires in Unix seconds; nothing where it does not.
+pub(super) fn end_of(signature: &Signature) -> Option<u64> {
+    let lifetime = u64::from(signature.signature_expiration_time()?.as_secs());
+    let created = u64::from(signature.created()?.as_secs());
+    (lifetime > 0).then_some(created + lifetime)
 }
 
 fn is_back_signed(

@@ -6,7 +6,7 @@ use pgp::composed::{Deserializable, DetachedSignature, SignedPublicKey};
 use pgp::packet::{Signature, SignatureType};
 use pgp::types::KeyDetails;
 
-use super::certificate::{Candidate, candidates, is_strong};
+use super::certificate::{Candidate, candidates, end_of, is_strong};
 use super::frame::Frame;
 use super::{MAX_KEYRING, MAX_MESSAGE, MAX_SIGNATURES, OpenPgpError};
 use crate::dates::{CLOCK_SKEW, rfc3339};
@@ -77,8 +77,7 @@ impl Keyring {
         now_unix: u64,
     ) -> Result<Verified, OpenPgpError> {
         check_size(inrelease.len(), MAX_MESSAGE)?;
-        let message = String::from_utf8_lossy(inrelease);
-        let frame = Frame::parse(&message)?;
+        let frame = Frame::parse(utf8(inrelease)?)?;
         let signatures = parse_signatures(frame.armor)?;
         let signers = self.good_signers(&signatures, &frame.text, now_unix)?;
         Ok(Verified {
@@ -137,6 +136,17 @@ fn check_size(size: usize, limit: usize) -> Result<(), OpenPgpError> {
     } else {
         Ok(())
     }
+}
+
+fn utf8(message: &[u8]) -> Result<&str, OpenPgpError> {
+    std::str::from_utf8(message).map_err(|error| {
+        let valid = message.get(..error.valid_up_to()).unwrap_or_default();
+        let line = valid.split(|&byte| byte == b'\n').count();
+        OpenPgpError::MalformedMessage {
+            line,
+            reason: "expected UTF-8",
+        }
+    })
 }
 
 fn parse_armored(input: &[u8]) -> Result<Vec<SignedPublicKey>, OpenPgpError> {
@@ -237,11 +247,8 @@ fn check_dates(
             now,
         });
     }
-    let lifetime = signature
-        .signature_expiration_time()
-        .map_or(0, |lifetime| u64::from(lifetime.as_secs()));
-    if lifetime > 0 && created + lifetime <= now {
-        let (expired, now) = (rfc3339(created + lifetime), rfc3339(now));
+    if let Some(end) = end_of(signature).filter(|&end| end <= now) {
+        let (expired, now) = (rfc3339(end), rfc3339(now));
         return Err(OpenPgpError::SignatureExpired {
             key: name(),
             expired,

@@ -10,7 +10,7 @@ use bollard::models::{self, ContainerCreateBody, HostConfig, HostConfigLogConfig
 use bollard::query_parameters as query;
 use futures_util::StreamExt;
 
-use super::{Engine, EngineError, TarReader, failed};
+use super::{Engine, EngineError, TarReader, failed, terminal};
 use crate::cancel::Interrupted;
 
 /// A volume in a container.
@@ -84,7 +84,11 @@ pub struct Container<'a> {
 
 impl fmt::Debug for Container<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Container").field("id", &self.id).field("purpose", &self.purpose).finish_non_exhaustive()
+        formatter
+            .debug_struct("Container")
+            .field("id", &self.id)
+            .field("purpose", &self.purpose)
+            .finish_non_exhaustive()
     }
 }
 
@@ -97,7 +101,11 @@ impl<'a> Container<'a> {
         let options: Option<query::CreateContainerOptions> = None;
         let attempt = format!("creating the {} container", spec.purpose);
         let answer = engine.call(&attempt, engine.docker.create_container(options, body))?;
-        Ok(Self { engine, id: answer.id, purpose: spec.purpose.clone() })
+        Ok(Self {
+            engine,
+            id: answer.id,
+            purpose: spec.purpose.clone(),
+        })
     }
 
     /// Unpacks a tar stream that `write` writes below `path`.
@@ -109,16 +117,26 @@ impl<'a> Container<'a> {
         path: &str,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> Result<(), EngineError> {
-        let options = query::UploadToContainerOptionsBuilder::new().path(path).build();
+        let options = query::UploadToContainerOptionsBuilder::new()
+            .path(path)
+            .build();
         let (docker, id) = (self.engine.docker.clone(), self.id.clone());
-        self.engine.send(&format!("filling {path} of the {} container", self.purpose), write, |body| async move {
-            docker.upload_to_container(&id, Some(options), bollard::body_try_stream(body)).await
-        })
+        self.engine.send(
+            &format!("filling {path} of the {} container", self.purpose),
+            write,
+            |body| async move {
+                docker
+                    .upload_to_container(&id, Some(options), bollard::body_try_stream(body))
+                    .await
+            },
+        )
     }
 
     /// Reads a file or folder as a tar stream.
     pub fn get(&self, path: &str) -> TarReader {
-        let options = query::DownloadFromContainerOptionsBuilder::new().path(path).build();
+        let options = query::DownloadFromContainerOptionsBuilder::new()
+            .path(path)
+            .build();
         let (docker, id) = (self.engine.docker.clone(), self.id.clone());
         // The stream must own what it reads from.
         let body = async_stream(docker, id, options);
@@ -138,24 +156,50 @@ impl<'a> Container<'a> {
         let attempt = format!("running the {} container", self.purpose);
         let fail = |source| failed(&attempt, source);
         let run = async {
-            let options = query::AttachContainerOptionsBuilder::new().stdout(true).stderr(true).stream(true).build();
+            let options = query::AttachContainerOptionsBuilder::new()
+                .stdout(true)
+                .stderr(true)
+                .stream(true)
+                .build();
             let docker = &self.engine.docker;
-            let mut attached = docker.attach_container(&self.id, Some(options)).await.map_err(fail)?;
-            docker.start_container(&self.id, None::<query::StartContainerOptions>).await.map_err(fail)?;
-            let sampler = self.engine.runtime.spawn(peak_memory(docker.clone(), self.id.clone()));
+            let mut attached = docker
+                .attach_container(&self.id, Some(options))
+                .await
+                .map_err(fail)?;
+            docker
+                .start_container(&self.id, None::<query::StartContainerOptions>)
+                .await
+                .map_err(fail)?;
+            let sampler = self
+                .engine
+                .runtime
+                .spawn(peak_memory(docker.clone(), self.id.clone()));
             while let Some(piece) = attached.output.next().await {
                 match piece.map_err(fail)? {
                     LogOutput::StdErr { message } => output(OutputStream::Stderr, &message),
-                    LogOutput::StdOut { message } | LogOutput::Console { message } => output(OutputStream::Stdout, &message),
+                    LogOutput::StdOut { message } | LogOutput::Console { message } => {
+                        output(OutputStream::Stdout, &message)
+                    }
                     LogOutput::StdIn { .. } => {}
                 }
             }
             let code = self.exit_code().await.map_err(fail)?;
-            let state = docker.inspect_container(&self.id, None::<query::InspectContainerOptions>).await.map_err(fail)?.state;
+            let state = docker
+                .inspect_container(&self.id, None::<query::InspectContainerOptions>)
+                .await
+                .map_err(fail)?
+                .state;
             let out_of_memory = state.and_then(|state| state.oom_killed).unwrap_or(false);
-            Ok(Exit { code, out_of_memory, peak_memory: sampler.await.ok().flatten() })
+            Ok(Exit {
+                code,
+                out_of_memory,
+                peak_memory: sampler.await.ok().flatten(),
+            })
         };
-        let late = || EngineError::Deadline { what: format!("the {} container", self.purpose), deadline };
+        let late = || EngineError::Deadline {
+            what: format!("the {} container", self.purpose),
+            deadline,
+        };
         self.engine.runtime.block_on(async {
             tokio::select! {
                 () = self.engine.cancel.cancelled() => Err(Interrupted.into()),
@@ -164,8 +208,34 @@ impl<'a> Container<'a> {
         })
     }
 
+    /// Runs the container with this process's terminal as its own, to its end.
+    ///
+    /// # Errors
+    /// The engine or the terminal fails.
+    pub fn run_on_terminal(&self) -> Result<Exit, EngineError> {
+        let attempt = format!("running the {} container", self.purpose);
+        let fail = |source| failed(&attempt, source);
+        let broken = |source| EngineError::Stream { attempt: attempt.clone(), source };
+        let _raw = terminal::Raw::enter().map_err(broken)?;
+        self.engine.runtime.block_on(async {
+            let options = query::AttachContainerOptionsBuilder::new().stdin(true).stdout(true).stderr(true).stream(true).build();
+            let docker = &self.engine.docker;
+            let attached = docker.attach_container(&self.id, Some(options)).await.map_err(fail)?;
+            docker.start_container(&self.id, None::<query::StartContainerOptions>).await.map_err(fail)?;
+            let (columns, rows) = terminal::size();
+            let size = query::ResizeContainerTTYOptionsBuilder::new().w(columns).h(rows).build();
+            docker.resize_container_tty(&self.id, size).await.map_err(fail)?;
+            terminal::connect(attached).await.map_err(broken)?;
+            let code = self.exit_code().await.map_err(fail)?;
+            Ok(Exit { code, out_of_memory: false, peak_memory: None })
+        })
+    }
+
     async fn exit_code(&self) -> Result<i64, bollard::errors::Error> {
-        let mut ends = self.engine.docker.wait_container(&self.id, None::<query::WaitContainerOptions>);
+        let mut ends = self
+            .engine
+            .docker
+            .wait_container(&self.id, None::<query::WaitContainerOptions>);
         match ends.next().await {
             Some(Ok(end)) => Ok(end.status_code),
             // bollard makes an error of every exit status but 0.
@@ -180,9 +250,16 @@ impl<'a> Container<'a> {
     /// # Errors
     /// The engine fails.
     pub fn commit(&self, repository: &str, tag: &str) -> Result<(), EngineError> {
-        let options = query::CommitContainerOptionsBuilder::new().container(&self.id).repo(repository).tag(tag).build();
+        let options = query::CommitContainerOptionsBuilder::new()
+            .container(&self.id)
+            .repo(repository)
+            .tag(tag)
+            .build();
         let attempt = format!("committing image {repository}:{tag}");
-        let commit = self.engine.docker.commit_container(options, models::ContainerConfig::default());
+        let commit = self
+            .engine
+            .docker
+            .commit_container(options, models::ContainerConfig::default());
         self.engine.call(&attempt, commit).map(drop)
     }
 }
@@ -212,21 +289,35 @@ fn create_body(spec: &ContainerSpec, labels: HashMap<String, String>) -> Contain
         cap_drop: unprivileged.then(|| vec!["ALL".to_owned()]),
         security_opt: unprivileged.then(|| vec!["no-new-privileges".to_owned()]),
         readonly_rootfs: Some(unprivileged),
-        tmpfs: unprivileged.then(|| HashMap::from([("/tmp".to_owned(), "rw,exec,nosuid,nodev,size=1g".to_owned())])),
+        tmpfs: unprivileged.then(|| {
+            HashMap::from([("/tmp".to_owned(), "rw,exec,nosuid,nodev,size=1g".to_owned())])
+        }),
         // Output is read as it comes; the engine need not keep a copy.
-        log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+        log_config: Some(HostConfigLogConfig {
+            typ: Some("none".to_owned()),
+            config: None,
+        }),
         ..HostConfig::default()
     };
     ContainerCreateBody {
         hostname: Some("build".to_owned()),
-        user: Some(if unprivileged { format!("{0}:{0}", Container::USER) } else { "0:0".to_owned() }),
+        user: Some(if unprivileged {
+            format!("{0}:{0}", Container::USER)
+        } else {
+            "0:0".to_owned()
+        }),
         attach_stdout: Some(true),
         attach_stderr: Some(true),
         tty: Some(spec.terminal),
         open_stdin: Some(spec.terminal),
         stdin_once: Some(spec.terminal),
         attach_stdin: Some(spec.terminal),
-        env: Some(spec.environment.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        env: Some(
+            spec.environment
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect(),
+        ),
         cmd: Some(spec.command.clone()),
         image: Some(spec.image.clone()),
         working_dir: Some("/".to_owned()),
@@ -240,7 +331,8 @@ fn async_stream(
     docker: bollard::Docker,
     id: String,
     options: query::DownloadFromContainerOptions,
-) -> impl futures_util::Stream<Item = Result<bytes::Bytes, bollard::errors::Error>> + Send + 'static {
+) -> impl futures_util::Stream<Item = Result<bytes::Bytes, bollard::errors::Error>> + Send + 'static
+{
     docker.download_from_container(&id, Some(options)).boxed()
 }
 
@@ -250,10 +342,19 @@ async fn peak_memory(docker: bollard::Docker, id: String) -> Option<u64> {
     let mut samples = std::pin::pin!(docker.stats(&id, Some(options)));
     let mut peak = None;
     while let Some(Ok(sample)) = samples.next().await {
-        let Some(memory) = sample.memory_stats else { continue };
+        let Some(memory) = sample.memory_stats else {
+            continue;
+        };
         // What the page cache holds is not what the build needs.
-        let cached = memory.stats.as_ref().and_then(|stats| stats.get("inactive_file").or(stats.get("total_inactive_file")).copied());
-        let used = memory.usage.map(|usage| usage.saturating_sub(cached.unwrap_or(0)));
+        let cached = memory.stats.as_ref().and_then(|stats| {
+            stats
+                .get("inactive_file")
+                .or(stats.get("total_inactive_file"))
+                .copied()
+        });
+        let used = memory
+            .usage
+            .map(|usage| usage.saturating_sub(cached.unwrap_or(0)));
         if used.unwrap_or(0) == 0 && peak.is_some() {
             break;
         }

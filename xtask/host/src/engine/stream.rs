@@ -39,7 +39,10 @@ impl Engine {
                 answer = request => answer.map_err(Some),
             }
         });
-        let mut writer = ChannelWriter { sender, buffer: Vec::with_capacity(CHUNK) };
+        let mut writer = ChannelWriter {
+            sender,
+            buffer: Vec::with_capacity(CHUNK),
+        };
         let written = write(&mut writer).and_then(|()| writer.flush());
         if written.is_err() {
             // The engine must not take what was sent so far for the whole.
@@ -48,7 +51,10 @@ impl Engine {
         }
         drop(writer);
         let answer = self.runtime.block_on(task);
-        let stream = |source| EngineError::Stream { attempt: attempt.to_owned(), source };
+        let stream = |source| EngineError::Stream {
+            attempt: attempt.to_owned(),
+            source,
+        };
         match (answer, written) {
             (Ok(Err(None)), _) => Err(Interrupted.into()),
             // Where both sides failed, a closed pipe on ours only echoes the engine's failure.
@@ -82,7 +88,10 @@ impl Engine {
                 }
             }
         });
-        TarReader { receiver, current: Bytes::new() }
+        TarReader {
+            receiver,
+            current: Bytes::new(),
+        }
     }
 }
 
@@ -114,7 +123,9 @@ impl Write for ChannelWriter {
         }
         let piece = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK));
         let closed = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-        self.sender.blocking_send(Ok(Bytes::from(piece))).map_err(closed)
+        self.sender
+            .blocking_send(Ok(Bytes::from(piece)))
+            .map_err(closed)
     }
 }
 

@@ -58,14 +58,16 @@ impl Exchange {
     /// Starts to GET `url`.
     pub(super) fn start(agent: ureq::Agent, url: String) -> io::Result<Self> {
         let (sender, receiver) = mpsc::sync_channel(CHUNKS_AHEAD);
-        std::thread::Builder::new().name("http".to_owned()).spawn(move || {
-            let last = match run(&agent, &url, &sender) {
-                Ok(()) => Event::End,
-                Err(reason) => Event::Failed(reason),
-            };
-            // Nobody listens any more when the request was abandoned.
-            let _ = sender.send(last);
-        })?;
+        std::thread::Builder::new()
+            .name("http".to_owned())
+            .spawn(move || {
+                let last = match run(&agent, &url, &sender) {
+                    Ok(()) => Event::End,
+                    Err(reason) => Event::Failed(reason),
+                };
+                // Nobody listens any more when the request was abandoned.
+                let _ = sender.send(last);
+            })?;
         Ok(Self(receiver))
     }
 
@@ -85,7 +87,10 @@ impl Exchange {
 }
 
 fn run(agent: &ureq::Agent, url: &str, events: &SyncSender<Event>) -> Result<(), String> {
-    let response = agent.get(url).call().map_err(|error| printable(&error.to_string()))?;
+    let response = agent
+        .get(url)
+        .call()
+        .map_err(|error| printable(&error.to_string()))?;
     let (head, body) = response.into_parts();
     let complete = head.status.as_u16() == 200;
     let head = read_head(head.status.as_u16(), &head.headers);
@@ -95,7 +100,9 @@ fn run(agent: &ureq::Agent, url: &str, events: &SyncSender<Event>) -> Result<(),
     let mut body = body.into_reader();
     loop {
         let mut chunk = vec![0; CHUNK];
-        let read = body.read(&mut chunk).map_err(|error| printable(&error.to_string()))?;
+        let read = body
+            .read(&mut chunk)
+            .map_err(|error| printable(&error.to_string()))?;
         chunk.truncate(read);
         if read == 0 || events.send(Event::Chunk(chunk)).is_err() {
             return Ok(());
@@ -119,6 +126,12 @@ fn read_head(status: u16, headers: &HeaderMap) -> Head {
 fn printable(text: &str) -> String {
     text.chars()
         .take(300)
-        .map(|char| if char.is_control() { char::REPLACEMENT_CHARACTER } else { char })
+        .map(|char| {
+            if char.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                char
+            }
+        })
         .collect()
 }

@@ -2,7 +2,10 @@
 
 /// The addresses in a `.list` file: `deb [options] URI suite components`.
 pub(super) fn parse_one_line(text: &str) -> Vec<String> {
-    text.lines().filter_map(one_line).map(str::to_owned).collect()
+    text.lines()
+        .filter_map(one_line)
+        .map(str::to_owned)
+        .collect()
 }
 
 fn one_line(line: &str) -> Option<&str> {
@@ -16,7 +19,10 @@ fn one_line(line: &str) -> Option<&str> {
         Some(options) => options.split_once(']')?.1,
         None => rest,
     };
-    after_options.split_whitespace().next().filter(|uri| is_literal(uri))
+    after_options
+        .split_whitespace()
+        .next()
+        .filter(|uri| is_literal(uri))
 }
 
 /// The addresses in a `.sources` file: deb822 stanzas with `URIs`, unless `Enabled` says no.
@@ -70,7 +76,10 @@ impl Stanza {
 /// The words that apt takes for no.
 fn is_no(value: &str) -> bool {
     let value = value.to_ascii_lowercase();
-    matches!(value.as_str(), "no" | "false" | "without" | "off" | "disable" | "0")
+    matches!(
+        value.as_str(),
+        "no" | "false" | "without" | "off" | "disable" | "0"
+    )
 }
 
 /// Whether apt would put nothing of its own in, such as `$(ARCH)`.

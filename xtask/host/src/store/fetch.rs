@@ -10,7 +10,7 @@ use url::Url;
 use super::{Store, StoreError};
 use crate::cancel::{Cancel, Interrupted};
 use crate::category::Category;
-use crate::http::{Expected, Found, Http, HttpError};
+use crate::http::{Expected, Http, HttpError, WrongBytes};
 
 /// One object to get.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,16 +112,14 @@ pub enum FetchError {
         tried: Rejections,
     },
     /// The only bytes found are wrong.
-    #[error("verifying {label} from {url}: expected {expected}, found {found}")]
+    #[error("verifying {label} from {url}: {wrong}")]
     Mismatch {
         /// The object.
         label: String,
         /// The first place with wrong bytes.
         url: String,
-        /// What the object is.
-        expected: Expected,
-        /// What that place has.
-        found: Found,
+        /// What the object is and what that place has.
+        wrong: Box<WrongBytes>,
         /// All that was tried.
         tried: Rejections,
     },
@@ -189,7 +187,10 @@ impl Store {
             .iter()
             .filter(|request| seen.insert(request.sha256))
             .partition(|request| self.size(&request.sha256) != Some(request.size));
-        progress.planned(missing.len(), missing.iter().map(|request| request.size).sum());
+        progress.planned(
+            missing.len(),
+            missing.iter().map(|request| request.size).sum(),
+        );
         let stop = http.cancel().child();
         let fetch = Fetch {
             store: self,
@@ -198,7 +199,10 @@ impl Store {
             progress,
             next: AtomicUsize::new(0),
             state: Mutex::new(State {
-                summary: FetchSummary { present: present.len(), ..FetchSummary::default() },
+                summary: FetchSummary {
+                    present: present.len(),
+                    ..FetchSummary::default()
+                },
                 ..State::default()
             }),
         };
@@ -207,7 +211,10 @@ impl Store {
                 scope.spawn(|| fetch.work(&missing));
             }
         });
-        let state = fetch.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let state = fetch
+            .state
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         http.cancel().check()?;
         state.failure.map_or(Ok(state.summary), Err)
     }
@@ -265,19 +272,32 @@ impl Fetch<'_> {
 
     fn fetch_from(&self, url: &str, request: &FetchRequest) -> Result<(), Failure> {
         let label = || request.label.clone();
-        let store = |source| Failure::Fatal(FetchError::Store { label: label(), source });
+        let store = |source| {
+            Failure::Fatal(FetchError::Store {
+                label: label(),
+                source,
+            })
+        };
         let mut partial = self.store.partial_file().map_err(store)?;
-        let expected = Expected { size: Some(request.size), sha256: Some(request.sha256) };
+        let expected = Expected {
+            size: Some(request.size),
+            sha256: Some(request.sha256),
+        };
         let progress = |bytes| self.progress.received(request, bytes);
-        match self.http.download(url, &expected, partial.as_file_mut(), &progress) {
+        match self
+            .http
+            .download(url, &expected, partial.as_file_mut(), &progress)
+        {
             Ok(_) => self.store.commit(partial, &request.sha256).map_err(store),
             Err(HttpError::Interrupted(interrupted)) => Err(Failure::Fatal(interrupted.into())),
-            Err(source @ HttpError::BadUrl { .. }) => {
-                Err(Failure::Fatal(FetchError::BadUrl { label: label(), source }))
-            }
-            Err(source) if source.is_local() => {
-                Err(Failure::Fatal(FetchError::Local { label: label(), source }))
-            }
+            Err(source @ HttpError::BadUrl { .. }) => Err(Failure::Fatal(FetchError::BadUrl {
+                label: label(),
+                source,
+            })),
+            Err(source) if source.is_local() => Err(Failure::Fatal(FetchError::Local {
+                label: label(),
+                source,
+            })),
             Err(error) => Err(Failure::Place(error)),
         }
     }
@@ -301,7 +321,9 @@ impl Fetch<'_> {
         self.with_state(|state| {
             state.summary.downloaded += 1;
             state.summary.downloaded_bytes += request.size;
-            let failed = tried.iter().map(|(url, error)| rejected(request, url, error));
+            let failed = tried
+                .iter()
+                .map(|(url, error)| rejected(request, url, error));
             state.summary.rejected.extend(failed);
         });
         self.progress.stored(request);
@@ -321,24 +343,41 @@ enum Failure {
 
 fn give_up(request: &FetchRequest, tried: Vec<(&str, HttpError)>) -> FetchError {
     let label = request.label.clone();
-    let reasons = tried.iter().map(|(url, error)| ((*url).to_owned(), reason(error)));
+    let reasons = tried
+        .iter()
+        .map(|(url, error)| ((*url).to_owned(), reason(error)));
     let rejections = Rejections(reasons.collect());
-    let all_lack_it = tried.iter().all(|(_, error)| matches!(error, HttpError::NotFound { .. }));
+    let all_lack_it = tried
+        .iter()
+        .all(|(_, error)| matches!(error, HttpError::NotFound { .. }));
     let wrong = tried.into_iter().find_map(|(_, error)| match error {
-        HttpError::Mismatch { url, expected, found } => Some((url, expected, found)),
+        HttpError::Mismatch { url, wrong } => Some((url, wrong)),
         _ => None,
     });
     match wrong {
-        Some((url, expected, found)) => {
-            FetchError::Mismatch { label, url, expected, found, tried: rejections }
-        }
-        None if all_lack_it => FetchError::Gone { label, tried: rejections },
-        None => FetchError::Unreachable { label, tried: rejections },
+        Some((url, wrong)) => FetchError::Mismatch {
+            label,
+            url,
+            wrong,
+            tried: rejections,
+        },
+        None if all_lack_it => FetchError::Gone {
+            label,
+            tried: rejections,
+        },
+        None => FetchError::Unreachable {
+            label,
+            tried: rejections,
+        },
     }
 }
 
 fn rejected(request: &FetchRequest, url: &str, error: &HttpError) -> Rejected {
-    Rejected { label: request.label.clone(), url: url.to_owned(), reason: reason(error) }
+    Rejected {
+        label: request.label.clone(),
+        url: url.to_owned(),
+        reason: reason(error),
+    }
 }
 
 /// The error and what caused it, in one line.

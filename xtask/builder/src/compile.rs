@@ -1,0 +1,116 @@
+//! Compilation and packaging, by the kernel's own targets.
+
+use std::time::Duration;
+
+use host::engine::{Container, Exit};
+
+use crate::configure::{Workshop, environment};
+use crate::error::BuildError;
+use crate::image::Log;
+use crate::plan::Planned;
+use crate::report::{Reporter, Unit};
+use crate::scripts;
+
+/// How long a kernel may take to compile. Debian's whole configuration takes hours on two cores.
+const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What kbuild prints while it makes an object: the beginning of each line.
+const OBJECT_LINES: [&str; 4] = ["  CC ", "  AS ", "  LD ", "  AR "];
+
+/// Compiles the configured kernel and packages it; the container is returned for what it left.
+pub(crate) fn compile<'a>(
+    workshop: &'a Workshop<'_>,
+    planned: &Planned,
+    jobs: u32,
+    memory: u64,
+    expected_objects: u64,
+    reporter: &dyn Reporter,
+) -> Result<(Container<'a>, Exit, u64), BuildError> {
+    let mut environment = environment(planned);
+    environment.push(("JOBS".to_owned(), jobs.to_string()));
+    let container = workshop.container("compile", scripts::command(scripts::COMPILE, &[]), environment, memory, false)?;
+    let path = workshop.logs.join("compile.log");
+    let mut log = Log::create(&path)?;
+    let mut watch = Watch { reporter, expected_objects, objects: 0, packaging: false, error: None };
+    let exit = container.run(DEADLINE, |_, bytes| log.lines(bytes, |line| watch.line(line)))?;
+    let lines = log.finish()?;
+    if exit.out_of_memory && exit.code != 0 {
+        return Err(BuildError::OutOfMemory { what: "the compilation".to_owned(), limit: memory });
+    }
+    match watch.error {
+        _ if exit.code == 0 => Ok((container, exit, watch.objects)),
+        Some(first) => Err(BuildError::Compile { error: first.text, file: first.file, log: path }),
+        None => Err(BuildError::Script { what: "compiling the kernel".to_owned(), code: exit.code, lines, log: path }),
+    }
+}
+
+struct Watch<'a> {
+    reporter: &'a dyn Reporter,
+    expected_objects: u64,
+    objects: u64,
+    packaging: bool,
+    error: Option<FirstError>,
+}
+
+impl Watch<'_> {
+    fn line(&mut self, line: &str) {
+        if OBJECT_LINES.iter().any(|beginning| line.starts_with(beginning)) {
+            self.objects += 1;
+            self.reporter.progress(self.objects, self.expected_objects, Unit::Objects);
+        } else if !self.packaging && line.starts_with("dh_") {
+            self.packaging = true;
+            self.reporter.phase("package");
+        }
+        if self.error.is_none() {
+            self.error = first_error(line);
+        }
+    }
+}
+
+/// An error of the compiler, the assembler or the linker.
+#[derive(Debug, PartialEq, Eq)]
+struct FirstError {
+    text: String,
+    file: Option<String>,
+}
+
+/// The error that a line of the log tells, if it does.
+fn first_error(line: &str) -> Option<FirstError> {
+    let line = line.trim();
+    let marks = [": error: ", ": fatal error: ", ": Error: "];
+    for mark in marks {
+        if let Some((place, text)) = line.split_once(mark) {
+            let place = place.trim_start_matches("/source/tree/").trim_start_matches("./");
+            return Some(FirstError { text: text.to_owned(), file: Some(place.to_owned()) });
+        }
+    }
+    if let Some((place, text)) = line.split_once(": undefined reference to ") {
+        return Some(FirstError { text: format!("undefined reference to {text}"), file: Some(place.to_owned()) });
+    }
+    let modpost = line.strip_prefix("ERROR: modpost: ");
+    modpost.map(|text| FirstError { text: format!("modpost: {text}"), file: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str, file: Option<&str>) -> Option<FirstError> {
+        Some(FirstError { text: text.to_owned(), file: file.map(str::to_owned) })
+    }
+
+    #[test]
+    fn errors_are_told_from_other_lines() {
+        let undeclared = "/source/tree/net/mptcp/ctrl.c:12:5: error: 'x' undeclared (first use in this function)";
+        assert_eq!(first_error(undeclared), error("'x' undeclared (first use in this function)", Some("net/mptcp/ctrl.c:12:5")));
+        let header = "../init/main.c:1:10: fatal error: nothing.h: No such file or directory";
+        assert_eq!(first_error(header), error("nothing.h: No such file or directory", Some("../init/main.c:1:10")));
+        let linker = "ld: net/mptcp/ctrl.o: in function `f': ctrl.c:(.text+0x1): undefined reference to `g'";
+        assert_eq!(first_error(linker).unwrap().text, "undefined reference to `g'");
+        let modpost = "ERROR: modpost: \"f\" [drivers/net/dummy.ko] undefined!";
+        assert_eq!(first_error(modpost), error("modpost: \"f\" [drivers/net/dummy.ko] undefined!", None));
+        for innocent in ["  CC      lib/error.o", "make[1]: *** [Makefile:1: x] Error 2", "x.c:1:2: warning: unused", ""] {
+            assert_eq!(first_error(innocent), None, "{innocent}");
+        }
+    }
+}

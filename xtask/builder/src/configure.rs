@@ -1,0 +1,221 @@
+//! The kernel's configuration: made by kconfig in a container, then checked both ways.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use host::engine::{Container, ContainerSpec, Engine, Mount, Privileges, ScratchVolume};
+use host::store::Store;
+use model::kconfig::{DotConfig, Loss, Value, losses, mismatches, rule_violations, wanted};
+use model::lock::InputRole;
+use model::recipe::Base;
+use model::strict::Problems;
+
+use crate::error::BuildError;
+use crate::image::{Log, append_file, append_folder, header};
+use crate::kconfig::explain;
+use crate::plan::Planned;
+use crate::report::Reporter;
+use crate::source::SourceTree;
+use crate::{scripts, stock};
+
+/// How long kconfig may take; it takes half a minute.
+const DEADLINE: Duration = Duration::from_secs(15 * 60);
+/// How much memory kconfig may use, in bytes.
+const MEMORY: u64 = 2 << 30;
+
+/// Where a kernel is configured and compiled.
+#[derive(Debug)]
+pub(crate) struct Workshop<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) image: String,
+    pub(crate) source: SourceTree,
+    pub(crate) build: ScratchVolume<'a>,
+    /// The folder of the logs.
+    pub(crate) logs: Utf8PathBuf,
+}
+
+/// A configuration that passed every check.
+#[derive(Debug, Clone)]
+pub struct Configured {
+    /// The text of the `.config`.
+    pub text: String,
+    /// What it says.
+    pub config: DotConfig,
+    /// The release that the kernel will report.
+    pub kernel_release: String,
+    /// What it lost against the stock configuration, each loss with its reason.
+    pub losses: Vec<Loss>,
+    /// What it starts from: the stock configuration, or what the base target makes.
+    pub base: DotConfig,
+    /// Whether that is a stock configuration.
+    pub from_stock: bool,
+}
+
+impl Workshop<'_> {
+    /// A container of the build: no network, an ordinary user, the source read-only.
+    pub(crate) fn container(
+        &self,
+        purpose: &str,
+        command: Vec<String>,
+        environment: Vec<(String, String)>,
+        memory: u64,
+        terminal: bool,
+    ) -> Result<Container<'_>, BuildError> {
+        let build = Mount { volume: self.build.name().to_owned(), target: "/build".to_owned(), read_only: false };
+        Ok(self.engine.create(&ContainerSpec {
+            purpose: purpose.to_owned(),
+            image: self.image.clone(),
+            command,
+            environment,
+            mounts: vec![self.source.mount(), build],
+            privileges: Privileges::None,
+            memory,
+            terminal,
+        })?)
+    }
+
+    /// Puts the inputs of the configuration into the build volume, and gives it to the build user.
+    fn prepare(&self, planned: &Planned, base: Option<&str>) -> Result<(), BuildError> {
+        let build = Mount { volume: self.build.name().to_owned(), target: "/build".to_owned(), read_only: false };
+        let filler = self.engine.create(&ContainerSpec {
+            purpose: "inputs".to_owned(),
+            image: self.image.clone(),
+            command: vec!["true".to_owned()],
+            environment: Vec::new(),
+            mounts: vec![build],
+            privileges: Privileges::Install,
+            memory: 0,
+            terminal: false,
+        })?;
+        filler.put("/", |writer| {
+            let mut tar = tar::Builder::new(writer);
+            let mut own = header(tar::EntryType::Directory, 0o755);
+            own.set_uid(Container::USER);
+            own.set_gid(Container::USER);
+            tar.append_data(&mut own, "build", io::empty())?;
+            append_folder(&mut tar, "build/inputs")?;
+            append_folder(&mut tar, "build/inputs/fragments")?;
+            if let Some(base) = base {
+                append_file(&mut tar, "build/inputs/base.config", base.as_bytes())?;
+            }
+            for (index, fragment) in planned.fragments.iter().enumerate() {
+                append_file(&mut tar, &format!("build/inputs/fragments/{index:02}.config"), fragment.file.text.as_bytes())?;
+            }
+            append_file(&mut tar, "build/inputs/explain.py", scripts::EXPLAIN_PY.as_bytes())?;
+            tar.finish()
+        })?;
+        Ok(())
+    }
+}
+
+/// The environment of a build's steps.
+pub(crate) fn environment(planned: &Planned) -> Vec<(String, String)> {
+    let mut environment: Vec<_> = planned.plan.environment.clone().into_iter().collect();
+    environment.push(("HOME".to_owned(), "/tmp".to_owned()));
+    environment.push(("PATH".to_owned(), "/usr/bin:/bin:/usr/sbin:/sbin".to_owned()));
+    environment
+}
+
+/// Makes the configuration of `planned` in the workshop, without judging it.
+pub(crate) fn make(workshop: &Workshop<'_>, store: &Store, planned: &Planned) -> Result<Configured, BuildError> {
+    let stock_text = match planned.plan.input(InputRole::StockConfiguration) {
+        Some(input) => Some(stock::configuration(store, &input.package)?),
+        None => None,
+    };
+    workshop.prepare(planned, stock_text.as_deref())?;
+    let mut environment = environment(planned);
+    if let Base::Target(target) = &planned.recipe.config.base {
+        environment.push(("CONFIG_TARGET".to_owned(), target.to_string()));
+    }
+    let container = workshop.container("configure", scripts::command(scripts::CONFIGURE, &[]), environment, MEMORY, false)?;
+    let path = workshop.logs.join("configure.log");
+    let mut log = Log::create(&path)?;
+    let exit = container.run(DEADLINE, |_, bytes| log.write(bytes))?;
+    let lines = log.finish()?;
+    if exit.code != 0 {
+        return Err(BuildError::Script { what: "kconfig".to_owned(), code: exit.code, lines, log: path });
+    }
+    let text = read_file(&container, "/build/kernel/.config", stock::MAX_CONFIG)?;
+    let kernel_release = read_file(&container, "/build/kernel-release", 256)?.trim().to_owned();
+    let config = parse(&text)?;
+    let base = parse(&read_file(&container, "/build/base.config", stock::MAX_CONFIG)?)?;
+    let from_stock = stock_text.is_some();
+    let losses = if from_stock { losses(&planned.recipe, &base, &config) } else { Vec::new() };
+    Ok(Configured { text, config, kernel_release, losses, base, from_stock })
+}
+
+/// Makes the configuration of `planned` in the workshop and judges it.
+pub(crate) fn configure(
+    workshop: &Workshop<'_>,
+    store: &Store,
+    planned: &Planned,
+    reporter: &dyn Reporter,
+) -> Result<Configured, BuildError> {
+    let configured = make(workshop, store, planned)?;
+    check(planned, &configured.config, |symbols| explain(workshop, planned, symbols))?;
+    let recipe = &planned.recipe;
+    let lost: Vec<_> = configured.losses.iter().filter(|loss| loss.reason.is_none()).collect();
+    if !lost.is_empty() {
+        let losses = lost.iter().map(|loss| format!("{}: {} is now {}", loss.symbol, loss.stock, loss.ours)).collect();
+        return Err(BuildError::Losses { recipe: recipe.name.clone(), losses });
+    }
+    if configured.from_stock {
+        let stock = configured.base.count(&Value::Yes) + configured.base.count(&Value::Module);
+        let lost = configured.losses.len();
+        reporter.note(&format!("configuration: of {stock} stock symbols that are on, {lost} are lost, all of them allowed"));
+    }
+    Ok(configured)
+}
+
+/// Checks a configuration against the recipe: every symbol asked for, and the rules of MPTCP.
+/// `explain` tells what kconfig knows of symbols; it is asked only about those that went wrong.
+pub(crate) fn check(
+    planned: &Planned,
+    config: &DotConfig,
+    explain: impl FnOnce(&[&str]) -> Result<BTreeMap<String, String>, BuildError>,
+) -> Result<(), BuildError> {
+    let assignments: Vec<_> = planned.fragments.iter().map(|fragment| fragment.assignments.clone()).collect();
+    let mismatches = mismatches(&wanted(&assignments), config);
+    if !mismatches.is_empty() {
+        let symbols: Vec<_> = mismatches.iter().map(|mismatch| mismatch.symbol.as_str()).collect();
+        let explanations = explain(&symbols)?;
+        let problems: Vec<_> = mismatches
+            .iter()
+            .map(|mismatch| {
+                let mut problem = mismatch.problem();
+                if let Some(explanation) = explanations.get(mismatch.symbol.as_str()) {
+                    problem.message = format!("{}\n{explanation}", problem.message);
+                }
+                problem
+            })
+            .collect();
+        return Err(Problems::new(&format!("configuration of recipe `{}`", planned.recipe.name), &problems).into());
+    }
+    let violations = rule_violations(planned.recipe.line, config);
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(BuildError::Rules { recipe: planned.recipe.name.clone(), violations })
+    }
+}
+
+pub(crate) fn parse(text: &str) -> Result<DotConfig, BuildError> {
+    DotConfig::parse(text).map_err(|error| BuildError::Unexpected(error.to_string()))
+}
+
+/// Reads one small file out of a container.
+pub(crate) fn read_file(container: &Container<'_>, path: &str, limit: u64) -> Result<String, BuildError> {
+    let unexpected = |reason: String| BuildError::Unexpected(format!("{path}: {reason}"));
+    let mut archive = tar::Archive::new(container.get(path));
+    let mut entries = archive.entries().map_err(|error| unexpected(error.to_string()))?;
+    let entry = entries.next().ok_or_else(|| unexpected("it is not there".to_owned()))?;
+    let entry = entry.map_err(|error| unexpected(error.to_string()))?;
+    if !entry.header().entry_type().is_file() || entry.size() > limit {
+        return Err(unexpected(format!("a file of at most {limit} bytes is expected")));
+    }
+    let mut text = String::new();
+    entry.take(limit).read_to_string(&mut text).map_err(|error| unexpected(error.to_string()))?;
+    Ok(text)
+}

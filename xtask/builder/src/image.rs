@@ -1,0 +1,296 @@
+//! Container images, made of locked packages through the engine's API alone.
+//!
+//! The tool unpacks the bootstrap packages into a bare root; dpkg, in a container without network,
+//! installs them properly and all others over it; what is installed is compared with the lock
+//! before the image gets its name.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use formats::deb;
+use formats::tar_path::safe_path;
+use host::engine::{ContainerSpec, Engine, OutputStream, Privileges};
+use host::store::Store;
+use model::container::Container;
+use model::lock::{LockedPackage, LockedSuite};
+use model::names::{Name, PackageName};
+
+use crate::error::BuildError;
+use crate::fetch::{self, Downloads};
+use crate::lockfile::exclusive;
+use crate::report::Reporter;
+use crate::scripts;
+
+/// How long installing the packages may take; 200 take half a minute on two cores.
+const INSTALL_DEADLINE: Duration = Duration::from_secs(20 * 60);
+/// The most that the unpacked data of one package may be, in bytes.
+const MAX_DATA: u64 = 4 << 30;
+/// The repository of all images that this tool makes.
+pub(crate) const REPOSITORY: &str = "mptcp-kernels";
+
+/// The folders that are links into `/usr` since the merger; older packages still name them.
+const MERGED: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
+
+/// What an image is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Assembly<'a> {
+    /// The container's definition.
+    pub(crate) container: &'a Container,
+    /// The tag of the image.
+    pub(crate) tag: &'a str,
+    /// The packages that the tool unpacks itself.
+    pub(crate) bootstrap: &'a [PackageName],
+    /// All packages, those included.
+    pub(crate) packages: &'a [LockedPackage],
+    /// The suites they are from.
+    pub(crate) suites: &'a [LockedSuite],
+    /// Where everything that the scripts write goes.
+    pub(crate) log: &'a Utf8PathBuf,
+}
+
+/// The image's name, made now unless the engine has it.
+pub(crate) fn ensure(
+    engine: &Engine,
+    downloads: Downloads<'_>,
+    assembly: Assembly<'_>,
+    reporter: &dyn Reporter,
+) -> Result<String, BuildError> {
+    let repository = format!("{REPOSITORY}/{}", assembly.container.name);
+    let image = format!("{repository}:{}", assembly.tag);
+    if engine.has_image(&image)? {
+        return Ok(image);
+    }
+    let _lock = exclusive(engine, &format!("image-{}", assembly.tag))?;
+    if engine.has_image(&image)? {
+        return Ok(image);
+    }
+    reporter.phase("download container packages");
+    let all: Vec<_> = assembly.packages.iter().collect();
+    downloads.fetch(&assembly.container.name, assembly.container, assembly.suites, &all, reporter)?;
+    reporter.phase("assemble container");
+    let bare = format!("{}-bare", assembly.tag);
+    engine.import_image(&repository, &bare, |writer| write_bare_root(writer, downloads.store, assembly))?;
+    let installed = install(engine, downloads.store, assembly, &repository, &bare);
+    engine.remove_image(&format!("{repository}:{bare}"))?;
+    installed.map(|()| image)
+}
+
+fn install(engine: &Engine, store: &Store, assembly: Assembly<'_>, repository: &str, bare: &str) -> Result<(), BuildError> {
+    let container = engine.create(&ContainerSpec {
+        purpose: "assembly".to_owned(),
+        image: format!("{repository}:{bare}"),
+        command: scripts::command(&format!("set -e\n({}) >&2\n({})", scripts::UNPACK, scripts::AUDIT), &[]),
+        environment: Vec::new(),
+        mounts: Vec::new(),
+        privileges: Privileges::Install,
+        memory: 0,
+        terminal: false,
+    })?;
+    container.put("/", |writer| write_packages(writer, store, assembly))?;
+    let mut audit = Vec::new();
+    let mut log = Log::create(assembly.log)?;
+    let exit = container.run(INSTALL_DEADLINE, |stream, bytes| match stream {
+        OutputStream::Stdout => audit.extend_from_slice(bytes),
+        OutputStream::Stderr => log.write(bytes),
+    })?;
+    let lines = log.finish()?;
+    if exit.code != 0 {
+        let what = format!("installing the packages of container `{}`", assembly.container.name);
+        return Err(BuildError::Script { what, code: exit.code, lines, log: assembly.log.clone() });
+    }
+    compare(&assembly.container.name, assembly.packages, &String::from_utf8_lossy(&audit))?;
+    Ok(container.commit(repository, assembly.tag)?)
+}
+
+/// Compares what is installed, as `audit.sh` prints it, with the lock.
+fn compare(container: &Name, locked: &[LockedPackage], audit: &str) -> Result<(), BuildError> {
+    let expected: BTreeMap<(&str, &str), String> = locked
+        .iter()
+        .map(|package| ((package.name.as_str(), package.architecture.as_str()), format!("{} ii", package.version)))
+        .collect();
+    let mut installed = BTreeMap::new();
+    for line in audit.lines() {
+        let mut words = line.splitn(3, ' ');
+        if let (Some(name), Some(architecture), Some(rest)) = (words.next(), words.next(), words.next()) {
+            installed.insert((name, architecture), rest.trim_end().to_owned());
+        }
+    }
+    let names: BTreeSet<_> = expected.keys().chain(installed.keys()).collect();
+    let nothing = "nothing".to_owned();
+    let differences: Vec<_> = names
+        .into_iter()
+        .map(|key| (key, expected.get(key).unwrap_or(&nothing), installed.get(key).unwrap_or(&nothing)))
+        .filter(|(_, expected, installed)| expected != installed)
+        .map(|((name, architecture), expected, installed)| format!("{name} {architecture}: locked {expected}, installed {installed}"))
+        .collect();
+    if differences.is_empty() { Ok(()) } else { Err(BuildError::Audit { container: container.clone(), differences }) }
+}
+
+/// The files of the bootstrap packages, and what dpkg needs to start.
+fn write_bare_root(writer: &mut dyn Write, store: &Store, assembly: Assembly<'_>) -> io::Result<()> {
+    let mut tar = tar::Builder::new(writer);
+    for folder in MERGED.iter().filter(|folder| !matches!(**folder, "lib32" | "libx32")) {
+        append_folder(&mut tar, &format!("usr/{folder}"))?;
+        append_link(&mut tar, folder, &format!("usr/{folder}"))?;
+    }
+    let bootstrap: BTreeSet<_> = assembly.bootstrap.iter().collect();
+    for package in assembly.packages.iter().filter(|package| bootstrap.contains(&package.name)) {
+        let file = fetch::open(store, package).map_err(io::Error::other)?;
+        let package_error = |error| io::Error::other(format!("{}: {error}", package.path));
+        let data = deb::open(file).map_err(|error| package_error(error.to_string()))?;
+        let mut data = tar::Archive::new(data.data(MAX_DATA).map_err(|error| package_error(error.to_string()))?);
+        for entry in data.entries()? {
+            copy_entry(&mut tar, entry?).map_err(|error| package_error(error.to_string()))?;
+        }
+    }
+    append_folder(&mut tar, "var/lib/dpkg")?;
+    append_file(&mut tar, "var/lib/dpkg/status", b"")?;
+    append_file(&mut tar, "var/lib/dpkg/available", b"")?;
+    // base-files wants an awk before any alternative is set up.
+    append_link(&mut tar, "usr/bin/awk", "mawk")?;
+    tar.finish()
+}
+
+fn copy_entry(tar: &mut tar::Builder<&mut dyn Write>, mut entry: tar::Entry<'_, impl io::Read>) -> io::Result<()> {
+    let path = merged(&safe_path(&entry.path_bytes()).map_err(io::Error::other)?);
+    if path.is_empty() || MERGED.contains(&path.as_str()) {
+        return Ok(());
+    }
+    let mut header = entry.header().clone();
+    match entry.header().entry_type() {
+        kind if kind.is_dir() || kind.is_file() => tar.append_data(&mut header, path, &mut entry),
+        kind if kind.is_symlink() => {
+            let target = entry.link_name()?.ok_or_else(|| io::Error::other("a link without a target"))?;
+            tar.append_link(&mut header, path, target)
+        }
+        kind if kind.is_hard_link() => {
+            let target = entry.link_name_bytes().ok_or_else(|| io::Error::other("a link without a target"))?;
+            let target = merged(&safe_path(&target).map_err(io::Error::other)?);
+            tar.append_link(&mut header, path, target)
+        }
+        kind => Err(io::Error::other(format!("`{path}` is a {kind:?}; files, folders and links are expected"))),
+    }
+}
+
+/// The path with `/bin` and its like moved below `/usr`, where they are links to.
+fn merged(path: &str) -> String {
+    match path.split_once('/') {
+        Some((first, _)) if MERGED.contains(&first) => format!("usr/{path}"),
+        _ => path.to_owned(),
+    }
+}
+
+fn write_packages(writer: &mut dyn Write, store: &Store, assembly: Assembly<'_>) -> io::Result<()> {
+    let mut tar = tar::Builder::new(writer);
+    let bootstrap: BTreeSet<_> = assembly.bootstrap.iter().collect();
+    for folder in ["packages", "packages/bootstrap", "packages/others"] {
+        append_folder(&mut tar, folder)?;
+    }
+    for package in assembly.packages {
+        let folder = if bootstrap.contains(&package.name) { "bootstrap" } else { "others" };
+        let path = format!("packages/{folder}/{}_{}.deb", package.name, package.architecture);
+        let file = store.open_verified(&package.sha256, package.size).map_err(io::Error::other)?;
+        let mut header = header(tar::EntryType::Regular, 0o644);
+        header.set_size(package.size);
+        tar.append_data(&mut header, path, file)?;
+    }
+    tar.finish()
+}
+
+/// A header with nothing in it that varies.
+pub(crate) fn header(kind: tar::EntryType, mode: u32) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(0);
+    header
+}
+
+pub(crate) fn append_folder<W: Write>(tar: &mut tar::Builder<W>, path: &str) -> io::Result<()> {
+    tar.append_data(&mut header(tar::EntryType::Directory, 0o755), path, io::empty())
+}
+
+pub(crate) fn append_file<W: Write>(tar: &mut tar::Builder<W>, path: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut header = header(tar::EntryType::Regular, 0o644);
+    header.set_size(bytes.len() as u64);
+    tar.append_data(&mut header, path, bytes)
+}
+
+fn append_link<W: Write>(tar: &mut tar::Builder<W>, path: &str, target: &str) -> io::Result<()> {
+    tar.append_link(&mut header(tar::EntryType::Symlink, 0o777), path, target)
+}
+
+/// A log on disk whose last lines are remembered for error messages.
+#[derive(Debug)]
+pub(crate) struct Log {
+    file: io::BufWriter<File>,
+    path: Utf8PathBuf,
+    tail: std::collections::VecDeque<String>,
+    partial: Vec<u8>,
+    failed: Option<io::Error>,
+}
+
+impl Log {
+    /// How many lines an error shows.
+    const TAIL: usize = 12;
+    /// Longer lines are cut where they are remembered or looked at.
+    const MAX_LINE: usize = 4096;
+
+    pub(crate) fn create(path: &Utf8PathBuf) -> Result<Self, BuildError> {
+        let fail = |source| BuildError::File { attempt: "creating", path: path.clone(), source };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(fail)?;
+        }
+        let file = io::BufWriter::new(File::create(path).map_err(fail)?);
+        Ok(Self { file, path: path.clone(), tail: Default::default(), partial: Vec::new(), failed: None })
+    }
+
+    /// Takes bytes as they come; a failure is told by [`Log::finish`].
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.lines(bytes, |_| {});
+    }
+
+    /// Takes bytes as they come, and hands over each line that they complete.
+    pub(crate) fn lines(&mut self, bytes: &[u8], mut line: impl FnMut(&str)) {
+        if let Err(error) = self.file.write_all(bytes) {
+            self.failed.get_or_insert(error);
+        }
+        for &byte in bytes {
+            if byte == b'\n' {
+                let text = printable(&self.partial);
+                self.partial.clear();
+                line(&text);
+                self.tail.push_back(text);
+                if self.tail.len() > Self::TAIL {
+                    self.tail.pop_front();
+                }
+            } else if self.partial.len() < Self::MAX_LINE {
+                self.partial.push(byte);
+            }
+        }
+    }
+
+    /// The last lines, once everything is on disk.
+    pub(crate) fn finish(mut self) -> Result<Vec<String>, BuildError> {
+        let flushed = self.file.flush();
+        if let Some(source) = self.failed.or(flushed.err()) {
+            return Err(BuildError::File { attempt: "writing", path: self.path, source });
+        }
+        if !self.partial.is_empty() {
+            self.tail.push_back(printable(&self.partial));
+        }
+        Ok(self.tail.into())
+    }
+}
+
+/// Text out of a container, made safe for a terminal.
+pub(crate) fn printable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,238 @@
+//! The project's files: recipes, containers, fragments and locks.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use model::container::Container;
+use model::kconfig::{Assignment, parse_fragment};
+use model::lock::{ContainerLock, Lock, LockError, RecipeLock, recipe_definition};
+use model::names::{KeyringName, Name, nearest};
+use model::recipe::{Layer, Recipe};
+use model::strict::{Located, Problem, Problems, SourceFile};
+
+use crate::error::BuildError;
+
+/// How many recipes may extend one another.
+const MAX_LAYERS: usize = 8;
+
+/// A checkout of the project.
+#[derive(Debug, Clone)]
+pub struct Project {
+    root: Utf8PathBuf,
+}
+
+/// A fragment: its text and what it says.
+#[derive(Debug, Clone)]
+pub struct Fragment {
+    /// The file; that of what the recipe sets itself is made up.
+    pub file: Arc<SourceFile>,
+    /// What it assigns, located where a person wrote it.
+    pub assignments: Vec<Located<Assignment>>,
+}
+
+impl Project {
+    /// The project around `folder`: the nearest folder above it with recipes and containers.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn find(folder: &Utf8Path) -> Result<Self, BuildError> {
+        let is_project = |folder: &&Utf8Path| folder.join("recipes").is_dir() && folder.join("containers").is_dir();
+        match folder.ancestors().find(is_project) {
+            Some(root) => Ok(Self { root: root.to_owned() }),
+            None => Err(BuildError::NoProject { folder: folder.to_owned() }),
+        }
+    }
+
+    /// Its top folder.
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
+    }
+
+    /// Where results go.
+    pub fn out(&self) -> Utf8PathBuf {
+        self.root.join("out")
+    }
+
+    /// The names of all recipes.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn recipes(&self) -> Result<Vec<Name>, BuildError> {
+        self.names("recipes")
+    }
+
+    /// The names of all containers.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn containers(&self) -> Result<Vec<Name>, BuildError> {
+        self.names("containers")
+    }
+
+    fn names(&self, folder: &str) -> Result<Vec<Name>, BuildError> {
+        let path = self.root.join(folder);
+        let unreadable = |source| BuildError::File { attempt: "reading", path: path.clone(), source };
+        let mut names = BTreeSet::new();
+        for entry in path.read_dir_utf8().map_err(unreadable)? {
+            let entry = entry.map_err(unreadable)?;
+            if let Some(name) = entry.file_name().strip_suffix(".toml").and_then(|name| name.parse().ok()) {
+                names.insert(name);
+            }
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    /// The whole recipe `name`, with what it extends.
+    ///
+    /// # Errors
+    /// There is no such recipe, or something is wrong with it.
+    pub fn recipe(&self, name: &str) -> Result<Recipe, BuildError> {
+        let name = self.known("recipe", name, &self.recipes()?)?;
+        let mut problems = Vec::new();
+        let mut layers = Vec::new();
+        let mut next = Some(name.clone());
+        while let Some(current) = next.take() {
+            let file = self.read(&format!("recipes/{current}.toml"))?;
+            let layer = Layer::parse(&file, &mut problems);
+            if let Some(parent) = &layer.extends {
+                next = self.parent(parent, layers.len(), &mut problems);
+            }
+            layers.insert(0, layer);
+        }
+        let recipe = Recipe::merge(&name, layers, problems)?;
+        self.check_references(&recipe)?;
+        Ok(recipe)
+    }
+
+    fn parent(&self, parent: &Located<Name>, depth: usize, problems: &mut Vec<Problem>) -> Option<Name> {
+        if depth >= MAX_LAYERS {
+            problems.push(parent.problem("recipes extend one another in a circle"));
+        } else if self.root.join(format!("recipes/{}.toml", parent.value)).is_file() {
+            return Some(parent.value.clone());
+        } else {
+            problems.push(parent.problem(format!("there is no recipe `{}`", parent.value)));
+        }
+        None
+    }
+
+    fn check_references(&self, recipe: &Recipe) -> Result<(), BuildError> {
+        let mut problems = Vec::new();
+        let container = &recipe.container;
+        if !self.root.join(format!("containers/{}.toml", container.value)).is_file() {
+            problems.push(container.problem(format!("there is no containers/{}.toml", container.value)));
+        }
+        for fragment in &recipe.config.fragments {
+            if !self.root.join(format!("recipes/config/{}", fragment.value)).is_file() {
+                problems.push(fragment.problem(format!("there is no recipes/config/{}", fragment.value)));
+            }
+        }
+        Ok(Problems::check(&format!("recipe `{}`", recipe.name), &problems)?)
+    }
+
+    /// The container `name`.
+    ///
+    /// # Errors
+    /// There is no such container, or something is wrong with it.
+    pub fn container(&self, name: &str) -> Result<Container, BuildError> {
+        let name = self.known("container", name, &self.containers()?)?;
+        let file = self.read(&format!("containers/{name}.toml"))?;
+        Ok(Container::parse(&name, &file)?)
+    }
+
+    /// The keyring `name`.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn keyring(&self, name: &KeyringName) -> Result<Vec<u8>, BuildError> {
+        let path = self.root.join(format!("containers/keys/{name}"));
+        fs::read(&path).map_err(|source| BuildError::File { attempt: "reading", path, source })
+    }
+
+    /// The fragments of a recipe in their order, what it sets itself last.
+    ///
+    /// # Errors
+    /// One of them is malformed.
+    pub fn fragments(&self, recipe: &Recipe) -> Result<Vec<Fragment>, BuildError> {
+        let mut problems = Vec::new();
+        let mut fragments = Vec::new();
+        for name in &recipe.config.fragments {
+            let file = self.read(&format!("recipes/config/{}", name.value))?;
+            let assignments = parse_fragment(&file, &mut problems);
+            fragments.push(Fragment { file, assignments });
+        }
+        fragments.push(recipe_fragment(recipe, &mut problems));
+        Problems::check(&format!("configuration of recipe `{}`", recipe.name), &problems)?;
+        Ok(fragments)
+    }
+
+    /// The lock of a container.
+    ///
+    /// # Errors
+    /// It is missing, malformed, edited or stale.
+    pub fn container_lock(&self, container: &Container) -> Result<ContainerLock, LockError> {
+        self.lock(&format!("containers/{}.lock", container.name), "container", &container.name, container.digest())
+    }
+
+    /// The lock of a recipe.
+    ///
+    /// # Errors
+    /// It is missing, malformed, edited or stale.
+    pub fn recipe_lock(&self, recipe: &Recipe, container: &Container) -> Result<RecipeLock, LockError> {
+        let definition = recipe_definition(recipe, container);
+        self.lock(&format!("recipes/{}.lock", recipe.name), "recipe", &recipe.name, definition)
+    }
+
+    fn lock<L: Lock>(
+        &self,
+        path: &str,
+        kind: &str,
+        name: &Name,
+        definition: model::digest::Sha256,
+    ) -> Result<L, LockError> {
+        let missing = || LockError::Missing { path: path.to_owned(), what: format!("{kind} `{name}`"), name: name.clone() };
+        let text = fs::read_to_string(self.root.join(path)).map_err(|_| missing())?;
+        L::parse(name, &SourceFile::new(path, text), definition)
+    }
+
+    fn known(&self, kind: &'static str, name: &str, known: &[Name]) -> Result<Name, BuildError> {
+        match known.iter().find(|known| known.as_str() == name) {
+            Some(known) => Ok(known.clone()),
+            None => Err(BuildError::Unknown {
+                kind,
+                name: name.chars().take(80).collect(),
+                near: nearest(name, known.iter().map(Name::as_str)).into_iter().map(str::to_owned).collect(),
+                known: known.iter().map(Name::to_string).collect(),
+            }),
+        }
+    }
+
+    fn read(&self, path: &str) -> Result<Arc<SourceFile>, BuildError> {
+        let full = self.root.join(path);
+        let text = fs::read_to_string(&full).map_err(|source| BuildError::File { attempt: "reading", path: full, source })?;
+        Ok(SourceFile::new(path, text))
+    }
+}
+
+/// What the recipe sets itself, as a fragment whose lines are located in the recipe.
+fn recipe_fragment(recipe: &Recipe, problems: &mut Vec<Problem>) -> Fragment {
+    let mut text = format!("CONFIG_LOCALVERSION=\"{}\"\n# CONFIG_LOCALVERSION_AUTO is not set\n", recipe.version_suffix);
+    let mut assignments = Vec::new();
+    for (symbol, setting) in &recipe.config.set {
+        let value = &setting.value.value;
+        let line = match value.as_str() {
+            "n" => format!("# CONFIG_{symbol} is not set\n"),
+            value => format!("CONFIG_{symbol}={value}\n"),
+        };
+        let mut wrong = Vec::new();
+        let file = SourceFile::new("", line.as_str());
+        for assignment in parse_fragment(&file, &mut wrong) {
+            let (file, span) = (Arc::clone(&setting.file), setting.span.clone());
+            assignments.push(Located { value: assignment.value, file, span });
+        }
+        problems.extend(wrong.into_iter().map(|wrong| setting.problem(wrong.message)));
+        text.push_str(&line);
+    }
+    Fragment { file: SourceFile::new("recipe.config", text), assignments }
+}

@@ -1,0 +1,137 @@
+//! The command line.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Reproducible MPTCP kernel packages.
+///
+/// A recipe (recipes/NAME.toml) names a distribution and one exact MPTCP source; building it ends
+/// with packages in out/NAME. Needs git, Rust and Docker or Podman, and nothing else.
+///
+/// Exit codes: 0 done, 1 recipe or input wrong, 2 usage, 3 the host lacks something (engine, disk,
+/// archive unreachable), 4 verification failed, 70 a bug here, 130 stopped by a signal.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// How results are written to standard output
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Write no progress and no notes
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Where an archive is found, such as `debian=http://mirror.example.org/debian`; asked before
+    /// MPTCP_KERNELS_MIRRORS, the user's configuration and the host's own apt sources
+    #[arg(long = "mirror", global = true, value_name = "ARCHIVE=URL")]
+    pub(crate) mirrors: Vec<String>,
+    /// A folder in the project; the current one if not given
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) project: Option<Utf8PathBuf>,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the recipes
+    List,
+    /// Show a recipe and its plan
+    Show(Recipe),
+    /// Check recipes, fragments, containers and locks, without network or engine
+    Check(Check),
+    /// Lock what recipes and containers take from archives
+    Lock(Lock),
+    /// Change a recipe's configuration in menuconfig, or show what it changes
+    Config(Config),
+    /// Build a recipe's packages
+    Build(Build),
+    /// Remove results, and on request caches
+    Clean(Clean),
+    /// Run the project's own tests
+    Test(Test),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Recipe {
+    /// The recipe's name
+    pub(crate) recipe: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The recipes; all if none is named
+    pub(crate) recipes: Vec<String>,
+    /// Also make the configuration in the container, and check every symbol in it
+    #[arg(long)]
+    pub(crate) configure: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Lock {
+    /// Recipes and containers; all if none is named
+    pub(crate) names: Vec<String>,
+    /// Offline: does each lock belong to its definition?
+    #[arg(long, conflicts_with = "outdated")]
+    pub(crate) check: bool,
+    /// Online: tell what the archive has newer, or no more; exit 1 if there is anything
+    #[arg(long)]
+    pub(crate) outdated: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Config {
+    /// The recipe's name
+    pub(crate) recipe: String,
+    /// Open nothing: print what the recipe's fragments change in its base configuration
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// The fragment below recipes/config/ that the changes are saved to; RECIPE-local.config if not given
+    #[arg(long, value_name = "FRAGMENT", conflicts_with = "diff")]
+    pub(crate) save: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// The recipe's name
+    pub(crate) recipe: String,
+    /// How many compiler jobs run side by side; as many as the engine has processors if not given
+    #[arg(long, short, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) jobs: Option<u32>,
+    /// Do not boot the result
+    #[arg(long)]
+    pub(crate) no_smoke: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Clean {
+    /// The recipes whose results go; all if none is named
+    pub(crate) recipes: Vec<String>,
+    /// Also remove what the engine keeps (images, source volumes) and the download cache
+    #[arg(long, conflicts_with = "recipes")]
+    pub(crate) all: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Test {
+    /// Only what needs neither engine nor network
+    #[arg(long, conflicts_with = "full")]
+    pub(crate) quick: bool,
+    /// Also what takes long
+    #[arg(long)]
+    pub(crate) full: bool,
+}

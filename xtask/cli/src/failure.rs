@@ -1,0 +1,87 @@
+//! Every way a command can fail, and the exit code of each.
+
+use std::process::ExitCode;
+
+use builder::error::BuildError;
+use host::cancel::SignalError;
+use host::category::Category;
+use host::engine::EngineError;
+use host::environment::EnvironmentError;
+use host::mirrors::MirrorError;
+use host::process::ProcessError;
+use host::session::SessionError;
+use host::store::StoreError;
+use miette::Diagnostic;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Build(#[from] BuildError),
+    #[error("{count} of {total} are wrong")]
+    Several {
+        count: usize,
+        total: usize,
+        #[related]
+        errors: Vec<BuildError>,
+    },
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    #[error(transparent)]
+    Signal(#[from] SignalError),
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error("{what} failed")]
+    Tests { what: String },
+    #[error("{0}")]
+    #[diagnostic(help("{1}"))]
+    Usage(String, String),
+    #[error("writing to standard output")]
+    Output(#[from] std::io::Error),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Build(error.into())
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self::Build(error.into())
+    }
+}
+
+impl Failure {
+    /// What kind of failure this is; `None` for wrong usage, which is none of the host's.
+    pub(crate) fn category(&self) -> Option<Category> {
+        Some(match self {
+            Self::Build(error) => error.category(),
+            Self::Several { errors, .. } => errors.first().map_or(Category::Bug, BuildError::category),
+            Self::Environment(error) => error.category(),
+            Self::Mirror(error) => error.category(),
+            Self::Session(error) => error.category(),
+            Self::Signal(error) => error.category(),
+            Self::Process(error) => error.category(),
+            Self::Tests { .. } => Category::Input,
+            Self::Usage(..) => return None,
+            Self::Output(_) => Category::Host,
+        })
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self.category() {
+            None => 2,
+            Some(Category::Input) => 1,
+            Some(Category::Host) => 3,
+            Some(Category::Verification) => 4,
+            Some(Category::Interrupted) => 130,
+            Some(Category::Bug) => 70,
+        })
+    }
+}
