@@ -131,47 +131,67 @@ fn compare(container: &Name, locked: &[LockedPackage], audit: &str) -> Result<()
 
 /// The files of the bootstrap packages, and what dpkg needs to start.
 fn write_bare_root(writer: &mut dyn Write, store: &Store, assembly: Assembly<'_>) -> io::Result<()> {
-    let mut tar = tar::Builder::new(writer);
+    let mut root = BareRoot { tar: tar::Builder::new(writer), folders: BTreeSet::new() };
+    root.folder("usr")?;
     for folder in MERGED.iter().filter(|folder| !matches!(**folder, "lib32" | "libx32")) {
-        append_folder(&mut tar, &format!("usr/{folder}"))?;
-        append_link(&mut tar, folder, &format!("usr/{folder}"))?;
+        root.folder(&format!("usr/{folder}"))?;
+        append_link(&mut root.tar, folder, &format!("usr/{folder}"))?;
     }
     let bootstrap: BTreeSet<_> = assembly.bootstrap.iter().collect();
     for package in assembly.packages.iter().filter(|package| bootstrap.contains(&package.name)) {
         let file = fetch::open(store, package).map_err(io::Error::other)?;
-        let package_error = |error| io::Error::other(format!("{}: {error}", package.path));
-        let data = deb::open(file).map_err(|error| package_error(error.to_string()))?;
-        let mut data = tar::Archive::new(data.data(MAX_DATA).map_err(|error| package_error(error.to_string()))?);
-        for entry in data.entries()? {
-            copy_entry(&mut tar, entry?).map_err(|error| package_error(error.to_string()))?;
+        let package_error = |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", package.path));
+        let data = deb::open(file).and_then(|deb| deb.data(MAX_DATA)).map_err(|error| package_error(&error))?;
+        for entry in tar::Archive::new(data).entries()? {
+            root.copy(entry?).map_err(|error| package_error(&error))?;
         }
     }
-    append_folder(&mut tar, "var/lib/dpkg")?;
-    append_file(&mut tar, "var/lib/dpkg/status", b"")?;
-    append_file(&mut tar, "var/lib/dpkg/available", b"")?;
+    for folder in ["var", "var/lib", "var/lib/dpkg"] {
+        root.folder(folder)?;
+    }
+    append_file(&mut root.tar, "var/lib/dpkg/status", b"")?;
+    append_file(&mut root.tar, "var/lib/dpkg/available", b"")?;
     // base-files wants an awk before any alternative is set up.
-    append_link(&mut tar, "usr/bin/awk", "mawk")?;
-    tar.finish()
+    append_link(&mut root.tar, "usr/bin/awk", "mawk")?;
+    root.tar.finish()
 }
 
-fn copy_entry(tar: &mut tar::Builder<&mut dyn Write>, mut entry: tar::Entry<'_, impl io::Read>) -> io::Result<()> {
-    let path = merged(&safe_path(&entry.path_bytes()).map_err(io::Error::other)?);
-    if path.is_empty() || MERGED.contains(&path.as_str()) {
-        return Ok(());
+/// The tar of a bare root. The engine takes each path once.
+struct BareRoot<'a> {
+    tar: tar::Builder<&'a mut dyn Write>,
+    folders: BTreeSet<String>,
+}
+
+impl BareRoot<'_> {
+    fn folder(&mut self, path: &str) -> io::Result<()> {
+        if self.folders.insert(path.to_owned()) { append_folder(&mut self.tar, path) } else { Ok(()) }
     }
-    let mut header = entry.header().clone();
-    match entry.header().entry_type() {
-        kind if kind.is_dir() || kind.is_file() => tar.append_data(&mut header, path, &mut entry),
-        kind if kind.is_symlink() => {
-            let target = entry.link_name()?.ok_or_else(|| io::Error::other("a link without a target"))?;
-            tar.append_link(&mut header, path, target)
+
+    fn copy(&mut self, mut entry: tar::Entry<'_, impl io::Read>) -> io::Result<()> {
+        let path = merged(&safe_path(&entry.path_bytes()).map_err(io::Error::other)?);
+        if path.is_empty() || MERGED.contains(&path.as_str()) {
+            return Ok(());
         }
-        kind if kind.is_hard_link() => {
-            let target = entry.link_name_bytes().ok_or_else(|| io::Error::other("a link without a target"))?;
-            let target = merged(&safe_path(&target).map_err(io::Error::other)?);
-            tar.append_link(&mut header, path, target)
+        let mut header = entry.header().clone();
+        match entry.header().entry_type() {
+            kind if kind.is_dir() => {
+                if self.folders.insert(path.clone()) {
+                    self.tar.append_data(&mut header, path, io::empty())?;
+                }
+                Ok(())
+            }
+            kind if kind.is_file() => self.tar.append_data(&mut header, path, &mut entry),
+            kind if kind.is_symlink() => {
+                let target = entry.link_name()?.ok_or_else(|| io::Error::other("a link without a target"))?;
+                self.tar.append_link(&mut header, path, target)
+            }
+            kind if kind.is_hard_link() => {
+                let target = entry.link_name_bytes().ok_or_else(|| io::Error::other("a link without a target"))?;
+                let target = merged(&safe_path(&target).map_err(io::Error::other)?);
+                self.tar.append_link(&mut header, path, target)
+            }
+            kind => Err(io::Error::other(format!("`{path}` is a {kind:?}; files, folders and links are expected"))),
         }
-        kind => Err(io::Error::other(format!("`{path}` is a {kind:?}; files, folders and links are expected"))),
     }
 }
 

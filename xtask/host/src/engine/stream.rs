@@ -39,28 +39,23 @@ impl Engine {
                 answer = request => answer.map_err(Some),
             }
         });
-        let mut writer = ChannelWriter {
-            sender,
-            buffer: Vec::with_capacity(CHUNK),
-        };
+        let mut writer = ChannelWriter { sender, buffer: Vec::with_capacity(CHUNK), refused: false };
         let written = write(&mut writer).and_then(|()| writer.flush());
         if written.is_err() {
             // The engine must not take what was sent so far for the whole.
             let broken = io::Error::other("the sender broke off");
             drop(writer.sender.blocking_send(Err(broken)));
         }
+        let refused = writer.refused;
         drop(writer);
         let answer = self.runtime.block_on(task);
-        let stream = |source| EngineError::Stream {
-            attempt: attempt.to_owned(),
-            source,
-        };
+        let stream = |source| EngineError::Stream { attempt: attempt.to_owned(), source };
         match (answer, written) {
             (Ok(Err(None)), _) => Err(Interrupted.into()),
-            // Where both sides failed, a closed pipe on ours only echoes the engine's failure.
-            (_, Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(stream(error)),
-            (Ok(Err(Some(source))), _) => Err(failed(attempt, source)),
             (Ok(Ok(())), Ok(())) => Ok(()),
+            // Where both sides failed, one of them only echoes the other.
+            (_, Err(error)) if !refused => Err(stream(error)),
+            (Ok(Err(Some(source))), _) => Err(failed(attempt, source)),
             (_, Err(error)) => Err(stream(error)),
             (Err(error), Ok(())) => Err(stream(io::Error::other(error))),
         }
@@ -106,6 +101,8 @@ fn receiver_stream(
 struct ChannelWriter {
     sender: mpsc::Sender<io::Result<Bytes>>,
     buffer: Vec<u8>,
+    /// Whether the engine stopped listening.
+    refused: bool,
 }
 
 impl Write for ChannelWriter {
@@ -122,10 +119,9 @@ impl Write for ChannelWriter {
             return Ok(());
         }
         let piece = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK));
-        let closed = |_| io::Error::from(io::ErrorKind::BrokenPipe);
-        self.sender
-            .blocking_send(Ok(Bytes::from(piece)))
-            .map_err(closed)
+        let sent = self.sender.blocking_send(Ok(Bytes::from(piece)));
+        self.refused |= sent.is_err();
+        sent.map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
     }
 }
 
