@@ -16,4 +16,6 @@ fi
 cp .config /build/base.config
 /source/tree/scripts/kconfig/merge_config.sh -m -O /build/kernel .config /build/inputs/fragments/*.config
 kbuild olddefconfig
+# The release is read from what kconfig writes for make, not from .config.
+kbuild syncconfig
 kbuild -s kernelrelease > /build/kernel-release

@@ -217,17 +217,14 @@ impl Project {
 
 /// What the recipe sets itself, as a fragment whose lines are located in the recipe.
 fn recipe_fragment(recipe: &Recipe, problems: &mut Vec<Problem>) -> Fragment {
-    let mut text = format!("CONFIG_LOCALVERSION=\"{}\"\n# CONFIG_LOCALVERSION_AUTO is not set\n", recipe.version_suffix);
-    let mut assignments = Vec::new();
+    let suffix = format!("CONFIG_LOCALVERSION=\"{}\"\n# CONFIG_LOCALVERSION_AUTO is not set\n", recipe.version_suffix);
+    let mut assignments = parse_fragment(&SourceFile::new("version-suffix of the recipe", suffix.as_str()), problems);
+    let mut text = suffix;
     for (symbol, setting) in &recipe.config.set {
-        let value = &setting.value.value;
-        let line = match value.as_str() {
-            "n" => format!("# CONFIG_{symbol} is not set\n"),
-            value => format!("CONFIG_{symbol}={value}\n"),
-        };
+        let value = setting.value.value.as_str();
+        let line = if value == "n" { format!("# CONFIG_{symbol} is not set\n") } else { format!("CONFIG_{symbol}={value}\n") };
         let mut wrong = Vec::new();
-        let file = SourceFile::new("", line.as_str());
-        for assignment in parse_fragment(&file, &mut wrong) {
+        for assignment in parse_fragment(&SourceFile::new("", line.as_str()), &mut wrong) {
             let (file, span) = (Arc::clone(&setting.file), setting.span.clone());
             assignments.push(Located { value: assignment.value, file, span });
         }

@@ -20,23 +20,23 @@ pub(crate) fn run(global: &Global, command: &Test) -> Result<(), Failure> {
     runner.cargo("clippy", &["clippy", "--release", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])?;
     runner.cargo("fast tests", &["test", "--release", "--workspace", "--locked"])?;
     if command.quick {
-        output::note(global, "skipped: it::real (--quick)");
+        output::note(global, "skipped: real (--quick)");
         return Ok(());
     }
     if let Err(failure) = context::engine(&Directories::from_environment()?.cache, &cancel) {
         if var("CI").is_some() {
             return Err(failure);
         }
-        output::note(global, &format!("skipped: it::real ({failure})"));
+        output::note(global, &format!("skipped: real ({failure})"));
         return Ok(());
     }
-    let real = ["test", "--release", "--locked", "--package", "it", "--test", "real", "--", "--ignored", "--nocapture", "--test-threads=1"];
+    let real = ["test", "--release", "--locked", "--package", "xtask", "--test", "real", "--", "--ignored", "--nocapture", "--test-threads=1"];
     runner.cargo("real tests", &real)?;
     if command.full {
         let full = real.map(|word| if word == "real" { "full" } else { word });
         runner.cargo("full tests", &full)?;
     } else {
-        output::note(global, "skipped: it::full (slow; `cargo xtask test --full`)");
+        output::note(global, "skipped: full (slow; `cargo xtask test --full`)");
     }
     Ok(())
 }

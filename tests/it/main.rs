@@ -1,0 +1,3 @@
+//! Black-box tests of the real binary, without engine or network.
+
+mod support;
