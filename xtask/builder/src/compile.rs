@@ -81,7 +81,12 @@ fn first_error(line: &str) -> Option<FirstError> {
     for mark in marks {
         if let Some((place, text)) = line.split_once(mark) {
             let place = place.trim_start_matches("/source/tree/").trim_start_matches("./");
-            return Some(FirstError { text: text.to_owned(), file: Some(place.to_owned()) });
+            // A compiler tells file and line, another program its own name.
+            let names_line = place.ends_with(|c: char| c.is_ascii_digit()) && place.contains(':');
+            return Some(match names_line {
+                true => FirstError { text: text.to_owned(), file: Some(place.to_owned()) },
+                false => FirstError { text: line.to_owned(), file: None },
+            });
         }
     }
     if let Some((place, text)) = line.split_once(": undefined reference to ") {
@@ -107,6 +112,8 @@ mod tests {
         assert_eq!(first_error(header), error("nothing.h: No such file or directory", Some("../init/main.c:1:10")));
         let linker = "ld: net/mptcp/ctrl.o: in function `f': ctrl.c:(.text+0x1): undefined reference to `g'";
         assert_eq!(first_error(linker).unwrap().text, "undefined reference to `g'");
+        let program = "dpkg-checkbuilddeps: error: unmet build dependencies: bc";
+        assert_eq!(first_error(program), error(program, None));
         let modpost = "ERROR: modpost: \"f\" [drivers/net/dummy.ko] undefined!";
         assert_eq!(first_error(modpost), error("modpost: \"f\" [drivers/net/dummy.ko] undefined!", None));
         for innocent in ["  CC      lib/error.o", "make[1]: *** [Makefile:1: x] Error 2", "x.c:1:2: warning: unused", ""] {
