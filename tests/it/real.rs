@@ -1,5 +1,22 @@
 //! Black-box tests of the real binary with a real container engine and the real archive.
 //!
-//! They are ignored by default, because they take minutes; `cargo xtask test` runs them.
+//! They are ignored by default, because they take minutes; `cargo xtask test` runs them. They share
+//! the user's cache and one compilation of recipe `mini`. `MPTCP_KERNELS_FULL=1` adds what takes a
+//! second one.
+
+#![expect(clippy::expect_used, reason = "tests should fail loudly")]
 
 mod support;
+
+#[path = "real/configuration.rs"]
+mod configuration;
+#[path = "real/engine.rs"]
+mod engine;
+#[path = "real/inputs.rs"]
+mod inputs;
+#[path = "real/interruption.rs"]
+mod interruption;
+#[path = "real/packages.rs"]
+mod packages;
+#[path = "real/prepared.rs"]
+mod prepared;

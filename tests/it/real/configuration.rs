@@ -1,0 +1,119 @@
+//! The configuration is what the fragments say, and a kernel that does not compile tells where.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::prepared::{Ready, flat};
+use crate::support::Scratch;
+
+/// Each line is wrong in another way; the empty lines keep their explanations apart.
+const WRONG: &str = "
+CONFIG_USB_STORAGE=y
+
+
+
+# CONFIG_SKB_EXTENSIONS is not set
+
+
+
+CONFIG_NR_CPUS=99999
+
+
+
+CONFIG_CMDLINE=\"quiet\"
+
+
+
+CONFIG_NO_SUCH_SYMBOL=y
+";
+
+/// The number and text of the line of a file that holds `text`.
+fn shown(scratch: &Scratch, path: &str, text: &str) -> String {
+    let file = scratch.read(path);
+    // Of several, the last one counts.
+    let (index, line) = file.lines().enumerate().filter(|(_, line)| line.contains(text)).last().expect("the line");
+    format!("{} │ {line}", index + 1)
+}
+
+#[test]
+#[ignore = "needs a container engine"]
+fn configuration_is_checked_both_ways() {
+    let ready = Ready::new();
+    let scratch = &ready.scratch;
+    let fragment = "recipes/config/mini.config";
+    scratch.write(fragment, scratch.read(fragment) + WRONG);
+    let table = "[config.set]\nNO_SUCH_SETTING = { value = \"y\", reason = \"it is a test\" }\n\n[smoke]\n";
+    scratch.replace("recipes/mini.toml", "[smoke]\n", table);
+    let run = scratch.xtask(&["check", "--configure", "mini"]).expect_code(1);
+    let text = flat(&run.stderr);
+    for expected in [
+        "USB_STORAGE was wanted, but dropped: wanted y, found n",
+        "SKB_EXTENSIONS was refused, but switched on: wanted n, found y",
+        "NR_CPUS was wanted with another value: wanted 99999, found ",
+        "CMDLINE was wanted, but dropped: wanted \"quiet\", found n",
+        "NO_SUCH_SYMBOL was wanted, but dropped: wanted y, found n",
+        "NO_SUCH_SETTING was wanted, but dropped: wanted y, found n",
+        // Why: what each depends on or is selected by, with the values now.
+        "USB_SUPPORT (=n)",
+        "MPTCP (=y)",
+        "has no prompt",
+        "CMDLINE_BOOL (=n)",
+        // Where.
+        "[recipes/config/mini.config:",
+        "[recipes/mini.toml:",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in:\n{}", run.stderr);
+    }
+    let unknown = "unknown symbol: no Kconfig file of this kernel defines it";
+    assert_eq!(text.matches(unknown).count(), 2, "{}", run.stderr);
+    for symbol in ["CONFIG_USB_STORAGE=", "CONFIG_SKB_EXTENSIONS", "CONFIG_NR_CPUS=99999", "CONFIG_CMDLINE=", "CONFIG_NO_SUCH_SYMBOL="] {
+        let line = shown(scratch, fragment, symbol);
+        assert!(run.stderr.contains(&line), "{line} is missing in:\n{}", run.stderr);
+    }
+    let line = shown(scratch, "recipes/mini.toml", "NO_SUCH_SETTING");
+    assert!(run.stderr.contains(&line), "{line} is missing in:\n{}", run.stderr);
+    // What became as it was wanted is not mentioned.
+    assert!(!text.contains("VIRTIO_NET was"), "{}", run.stderr);
+    assert!(run.stdout.is_empty(), "{}", run.stdout);
+}
+
+#[test]
+#[ignore = "needs a container engine"]
+fn a_kernel_without_mptcp_is_refused() {
+    let ready = Ready::new();
+    let scratch = &ready.scratch;
+    for fragment in ["recipes/config/mptcp.config", "recipes/config/mini.config"] {
+        let text = scratch.read(fragment);
+        let others = text.lines().filter(|line| !line.contains("MPTCP"));
+        scratch.write(fragment, others.collect::<Vec<_>>().join("\n") + "\n# CONFIG_MPTCP is not set\n");
+    }
+    let run = scratch.xtask(&["check", "--configure", "mini"]).expect_code(1);
+    let text = flat(&run.stderr);
+    for expected in ["makes no working MPTCP kernel", "MPTCP is n:", "cargo xtask config mini"] {
+        assert!(text.contains(expected), "{expected} is missing in:\n{}", run.stderr);
+    }
+}
+
+#[test]
+#[ignore = "needs a container engine"]
+fn a_compile_error_names_the_file() {
+    let ready = Ready::new();
+    let scratch = &ready.scratch;
+    // A number that no int holds, and a compiler that takes no warning lightly.
+    scratch.replace("recipes/config/mini.config", "CONFIG_PANIC_TIMEOUT=-1\n", "CONFIG_PANIC_TIMEOUT=99999999999\nCONFIG_WERROR=y\n");
+    scratch.write("out/.results/mini.before/manifest.json", "the result before");
+    symlink(".results/mini.before", scratch.path("out/mini")).expect("a link can be made");
+
+    let run = scratch.xtask(&["build", "mini", "--no-smoke"]).expect_code(1);
+    let text = flat(&run.stderr);
+    let log = scratch.path("out/logs/mini/compile.log");
+    for expected in ["the kernel does not compile: ", "overflow", "the error is in kernel/panic.c:", "out/logs/mini/"] {
+        assert!(text.contains(expected), "{expected} is missing in:\n{}", run.stderr);
+    }
+    let log = fs::read_to_string(&log).expect("the log that the message names");
+    assert!(log.contains("kernel/panic.c"), "{log}");
+    assert!(run.stdout.is_empty(), "{}", run.stdout);
+    assert_eq!(scratch.read("out/mini/manifest.json"), "the result before");
+    let results = fs::read_dir(scratch.path("out/.results")).expect("the results").count();
+    assert_eq!(results, 1, "a failed build leaves no draft");
+}

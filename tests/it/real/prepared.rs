@@ -1,0 +1,109 @@
+//! What all real tests start from: locks whose files can still be had, an image and a source tree.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use host::environment::Directories;
+
+use crate::support::Scratch;
+
+/// The first run downloads everything and assembles the container.
+const DEADLINE: Duration = Duration::from_secs(30 * 60);
+/// The files that decide the build of `mini`.
+const FILES: [&str; 6] = [
+    "recipes/mini.toml",
+    "recipes/mini.lock",
+    "recipes/config/mptcp.config",
+    "recipes/config/mini.config",
+    "containers/debian-13.toml",
+    "containers/debian-13.lock",
+];
+/// What the binary hears of this process's environment.
+const PASSED_ON: [&str; 12] = [
+    "DOCKER_HOST",
+    "HOME",
+    "MPTCP_KERNELS_MIRRORS",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "TMPDIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+struct Prepared {
+    files: Vec<(&'static str, String)>,
+    relocked: Option<String>,
+}
+
+static PREPARED: OnceLock<Prepared> = OnceLock::new();
+
+/// A project that can be built, with the user's own cache and engine.
+pub(crate) struct Ready {
+    pub(crate) scratch: Scratch,
+}
+
+impl Ready {
+    /// A copy of this project. The first one makes sure that everything `mini` needs is there.
+    pub(crate) fn new() -> Self {
+        let prepared = PREPARED.get_or_init(prepare);
+        let scratch = fresh();
+        for (path, text) in &prepared.files {
+            scratch.write(path, text);
+        }
+        Self { scratch }
+    }
+}
+
+impl Drop for Ready {
+    fn drop(&mut self) {
+        // Repeated by every test, so that the end of the log tells it too.
+        if let Some(line) = PREPARED.get().and_then(|prepared| prepared.relocked.as_deref()) {
+            say(line);
+        }
+    }
+}
+
+fn prepare() -> Prepared {
+    let scratch = fresh();
+    let check = ["--format", "json", "check", "--configure", "mini"];
+    let mut run = scratch.xtask(&check);
+    let mut relocked = None;
+    if run.code == 3 && run.stderr.contains("a locked file cannot be had") {
+        let lock = scratch.xtask(&["lock", "debian-13", "mini"]).expect_code(0);
+        let names = lock.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        relocked = Some(format!("relocked: a file of the committed locks is in no mirror any more; tested with {names}"));
+        relocked.iter().for_each(|line| say(line));
+        run = scratch.xtask(&check);
+    }
+    let rows = run.expect_code(0).json();
+    assert_eq!(rows[0]["recipe"], "mini", "{rows}");
+    Prepared { files: FILES.iter().map(|path| (*path, scratch.read(path))).collect(), relocked }
+}
+
+fn fresh() -> Scratch {
+    let scratch = PASSED_ON.iter().fold(Scratch::new(), |scratch, name| scratch.inherit(name));
+    let cache = cache().to_str().expect("a UTF-8 path").to_owned();
+    scratch.env("MPTCP_KERNELS_CACHE", cache).env("COLUMNS", "140").deadline(DEADLINE)
+}
+
+/// The user's cache.
+pub(crate) fn cache() -> PathBuf {
+    Directories::from_environment().expect("a cache folder").cache.into_std_path_buf()
+}
+
+/// A line for whoever reads the log.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// A rendered error without its frame and line breaks.
+pub(crate) fn flat(text: &str) -> String {
+    let is_frame = |word: &&str| word.chars().all(|c| ('\u{2500}'..='\u{25ff}').contains(&c) || "·×,".contains(c));
+    text.split_whitespace().filter(|word| !is_frame(word)).collect::<Vec<_>>().join(" ")
+}
