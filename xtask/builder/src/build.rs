@@ -58,15 +58,26 @@ pub(crate) struct Phases<'a> {
 
 impl<'a> Phases<'a> {
     pub(crate) fn new(reporter: &'a dyn Reporter) -> Self {
-        Self { reporter, done: Vec::new() }
+        Self {
+            reporter,
+            done: Vec::new(),
+        }
     }
 
-    fn time<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T, BuildError>) -> Result<T, BuildError> {
+    fn time<T>(
+        &mut self,
+        name: &str,
+        work: impl FnOnce() -> Result<T, BuildError>,
+    ) -> Result<T, BuildError> {
         self.reporter.phase(name);
         let watch = Stopwatch::start();
         let value = work()?;
         let seconds = (watch.elapsed().as_secs_f64() * 10.0).round() / 10.0;
-        self.done.push(Phase { name: name.to_owned(), seconds, peak_memory: None });
+        self.done.push(Phase {
+            name: name.to_owned(),
+            seconds,
+            peak_memory: None,
+        });
         Ok(value)
     }
 }
@@ -75,7 +86,12 @@ impl<'a> Phases<'a> {
 ///
 /// # Errors
 /// Whatever goes wrong; then there is no new result, and the one before stays.
-pub fn build(tools: Tools<'_>, planned: &Planned, jobs: Option<u32>, reporter: &dyn Reporter) -> Result<Built, BuildError> {
+pub fn build(
+    tools: Tools<'_>,
+    planned: &Planned,
+    jobs: Option<u32>,
+    reporter: &dyn Reporter,
+) -> Result<Built, BuildError> {
     let started = now_unix();
     let out = tools.project.out();
     let recipe = &planned.recipe.name;
@@ -84,33 +100,48 @@ pub fn build(tools: Tools<'_>, planned: &Planned, jobs: Option<u32>, reporter: &
     check_room(&out, planned)?;
     let mut phases = Phases::new(reporter);
     let workshop = open_workshop(tools, planned, &mut phases)?;
-    let configured = phases.time("configure", || configure::configure(&workshop, tools.downloads.store, planned, reporter))?;
+    let configured = phases.time("configure", || {
+        configure::configure(&workshop, tools.downloads.store, planned, reporter)
+    })?;
     let jobs = jobs.unwrap_or(info.cpus);
     let memory = info.memory / 10 * 9;
     let known = KnownObjects::of(tools.engine.cache(), &configured);
-    let (container, exit, objects) =
-        phases.time("compile", || compile(&workshop, planned, jobs, memory, known.count, reporter))?;
+    let (container, exit, objects) = phases.time("compile", || {
+        compile(&workshop, planned, jobs, memory, known.count, reporter)
+    })?;
     if let Some(phase) = phases.done.last_mut() {
         phase.peak_memory = exit.peak_memory;
     }
     known.remember(objects);
     let draft = Draft::create(&out, recipe)?;
-    let artifacts = phases.time("collect", || collect(&container, planned, &configured, draft.folder()?))?;
+    let artifacts = phases.time("collect", || {
+        collect(&container, planned, &configured, draft.folder()?)
+    })?;
     draft.add_log(&workshop.logs.join("compile.log"))?;
     let manifest = manifest(planned, &workshop, &configured, artifacts)?;
     let run = run_record(planned, started, phases.done, &info, jobs);
     let path = draft.publish(&manifest, &run)?;
-    Ok(Built { path, manifest, run })
+    Ok(Built {
+        path,
+        manifest,
+        run,
+    })
 }
 
 /// Makes the configuration of `planned` and checks it, without compiling.
 ///
 /// # Errors
 /// Whatever goes wrong.
-pub fn configure_only(tools: Tools<'_>, planned: &Planned, reporter: &dyn Reporter) -> Result<Configured, BuildError> {
+pub fn configure_only(
+    tools: Tools<'_>,
+    planned: &Planned,
+    reporter: &dyn Reporter,
+) -> Result<Configured, BuildError> {
     let mut phases = Phases::new(reporter);
     let workshop = open_workshop(tools, planned, &mut phases)?;
-    phases.time("configure", || configure::configure(&workshop, tools.downloads.store, planned, reporter))
+    phases.time("configure", || {
+        configure::configure(&workshop, tools.downloads.store, planned, reporter)
+    })
 }
 
 /// Everything that configuring and compiling need: the image, the source, an empty build volume.
@@ -120,7 +151,11 @@ pub(crate) fn open_workshop<'a>(
     phases: &mut Phases<'_>,
 ) -> Result<Workshop<'a>, BuildError> {
     let reporter = phases.reporter;
-    let logs = tools.project.out().join("logs").join(planned.recipe.name.as_str());
+    let logs = tools
+        .project
+        .out()
+        .join("logs")
+        .join(planned.recipe.name.as_str());
     let image = phases.time("container", || {
         let assembly = Assembly {
             container: &planned.container,
@@ -133,30 +168,66 @@ pub(crate) fn open_workshop<'a>(
         image::ensure(tools.engine, tools.downloads, assembly, reporter)
     })?;
     phases.time("inputs", || {
-        let packages: Vec<_> = planned.plan.inputs.iter().map(|input| &input.package).collect();
-        tools.downloads.fetch(&planned.recipe.name, &planned.container, &planned.lock.suites, &packages, reporter)
+        let packages: Vec<_> = planned
+            .plan
+            .inputs
+            .iter()
+            .map(|input| &input.package)
+            .collect();
+        tools.downloads.fetch(
+            &planned.recipe.name,
+            &planned.container,
+            &planned.lock.suites,
+            &packages,
+            reporter,
+        )
     })?;
     let source = phases.time("source", || {
-        let no_source = || BuildError::NoSource { recipe: planned.recipe.name.clone() };
-        let input = planned.plan.input(InputRole::Source).ok_or_else(no_source)?;
+        let no_source = || BuildError::NoSource {
+            recipe: planned.recipe.name.clone(),
+        };
+        let input = planned
+            .plan
+            .input(InputRole::Source)
+            .ok_or_else(no_source)?;
         source::ensure(tools.engine, tools.downloads.store, input, &image)
     })?;
     let build = tools.engine.scratch_volume("build")?;
-    Ok(Workshop { engine: tools.engine, image, source, build, logs })
+    Ok(Workshop {
+        engine: tools.engine,
+        image,
+        source,
+        build,
+        logs,
+    })
 }
 
 fn lock_recipe(out: &Utf8Path, planned: &Planned) -> Result<File, BuildError> {
     let name = &planned.recipe.name;
-    try_exclusive(&out.join(".locks"), name.as_str())?.ok_or_else(|| BuildError::Busy { recipe: name.clone() })
+    try_exclusive(&out.join(".locks"), name.as_str())?.ok_or_else(|| BuildError::Busy {
+        recipe: name.clone(),
+    })
 }
 
 /// Refuses to begin what cannot end. The engine's own disk is usually that of `out`; a remote
 /// engine's cannot be asked.
 fn check_room(out: &Utf8Path, planned: &Planned) -> Result<(), BuildError> {
-    let needed = if planned.plan.input(InputRole::StockConfiguration).is_some() { ROOM_STOCK } else { ROOM };
-    std::fs::create_dir_all(out).map_err(|source| BuildError::File { attempt: "creating", path: out.to_owned(), source })?;
+    let needed = if planned.plan.input(InputRole::StockConfiguration).is_some() {
+        ROOM_STOCK
+    } else {
+        ROOM
+    };
+    std::fs::create_dir_all(out).map_err(|source| BuildError::File {
+        attempt: "creating",
+        path: out.to_owned(),
+        source,
+    })?;
     match host::disk::free(out) {
-        Some(free) if free < needed => Err(BuildError::DiskFull { path: out.to_owned(), free, needed }),
+        Some(free) if free < needed => Err(BuildError::DiskFull {
+            path: out.to_owned(),
+            free,
+            needed,
+        }),
         _ => Ok(()),
     }
 }
@@ -167,8 +238,16 @@ fn manifest(
     configured: &Configured,
     artifacts: BTreeMap<String, manifest::Artifact>,
 ) -> Result<Manifest, BuildError> {
-    let render = |error: serde_json::Error| BuildError::Render { what: "manifest.json".to_owned(), reason: error.to_string() };
-    let lost = configured.losses.iter().map(|loss| (loss.symbol.to_string(), loss.reason.clone().unwrap_or_default()));
+    let render = |error: serde_json::Error| BuildError::Render {
+        what: "manifest.json".to_owned(),
+        reason: error.to_string(),
+    };
+    let lost = configured.losses.iter().map(|loss| {
+        (
+            loss.symbol.to_string(),
+            loss.reason.clone().unwrap_or_default(),
+        )
+    });
     Ok(Manifest {
         schema: manifest::SCHEMA,
         plan_id: planned.plan.id(),
@@ -181,7 +260,13 @@ fn manifest(
     })
 }
 
-fn run_record(planned: &Planned, started: u64, phases: Vec<Phase>, info: &EngineInfo, jobs: u32) -> Run {
+fn run_record(
+    planned: &Planned,
+    started: u64,
+    phases: Vec<Phase>,
+    info: &EngineInfo,
+    jobs: u32,
+) -> Run {
     Run {
         schema: manifest::SCHEMA,
         plan_id: planned.plan.id(),
@@ -204,8 +289,13 @@ impl KnownObjects {
     fn of(cache: &Utf8Path, configured: &Configured) -> Self {
         let digest = model::digest::Sha256::of(&configured.text);
         let path = cache.join("objects").join(digest.short());
-        let known = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-        Self { path, count: known.unwrap_or_else(|| estimated_objects(configured)) }
+        let known = std::fs::read_to_string(&path)
+            .ok()
+            .and_then(|text| text.trim().parse().ok());
+        Self {
+            path,
+            count: known.unwrap_or_else(|| estimated_objects(configured)),
+        }
     }
 
     fn remember(&self, objects: u64) {

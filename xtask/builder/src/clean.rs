@@ -16,13 +16,23 @@ use crate::source::VOLUME_PREFIX;
 pub fn clean_results(project: &Project, recipes: &[String]) -> Result<Vec<String>, BuildError> {
     let out = project.out();
     if recipes.is_empty() {
-        return if out.is_dir() { remove_tree(&out).map(|path| vec![path]) } else { Ok(Vec::new()) };
+        return if out.is_dir() {
+            remove_tree(&out).map(|path| vec![path])
+        } else {
+            Ok(Vec::new())
+        };
     }
     let mut removed = Vec::new();
     for recipe in recipes {
         let link = out.join(recipe);
-        let Ok(target) = link.read_link_utf8() else { continue };
-        let fail = |source| BuildError::File { attempt: "removing", path: link.clone(), source };
+        let Ok(target) = link.read_link_utf8() else {
+            continue;
+        };
+        let fail = |source| BuildError::File {
+            attempt: "removing",
+            path: link.clone(),
+            source,
+        };
         fs::remove_file(&link).map_err(fail)?;
         removed.push(remove_tree(&out.join(target))?);
     }
@@ -30,7 +40,11 @@ pub fn clean_results(project: &Project, recipes: &[String]) -> Result<Vec<String
 }
 
 fn remove_tree(path: &camino::Utf8Path) -> Result<String, BuildError> {
-    let fail = |source| BuildError::File { attempt: "removing", path: path.to_owned(), source };
+    let fail = |source| BuildError::File {
+        attempt: "removing",
+        path: path.to_owned(),
+        source,
+    };
     fs::remove_dir_all(path).map_err(fail)?;
     Ok(path.to_string())
 }
@@ -45,7 +59,11 @@ pub fn clean_engine(engine: &Engine) -> Result<Vec<String>, BuildError> {
         engine.remove_image(&image)?;
         removed.push(format!("image {image}"));
     }
-    for volume in engine.kept_volumes()?.into_iter().filter(|name| name.starts_with(VOLUME_PREFIX)) {
+    for volume in engine
+        .kept_volumes()?
+        .into_iter()
+        .filter(|name| name.starts_with(VOLUME_PREFIX))
+    {
         engine.remove_volume(&volume)?;
         removed.push(format!("volume {volume}"));
     }

@@ -38,8 +38,11 @@ pub(crate) fn collect(
     let broken = |error: io::Error| BuildError::Unexpected(error.to_string());
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
-        let path = safe_path(&entry.path_bytes()).map_err(|error| BuildError::Unexpected(error.to_string()))?;
-        let Some(name) = path.strip_prefix("packages/") else { continue };
+        let path = safe_path(&entry.path_bytes())
+            .map_err(|error| BuildError::Unexpected(error.to_string()))?;
+        let Some(name) = path.strip_prefix("packages/") else {
+            continue;
+        };
         expect(name, &entry, artifacts.len())?;
         if name == "kernel-release" {
             release = Some(read_text(&mut entry).map_err(broken)?);
@@ -49,7 +52,10 @@ pub(crate) fn collect(
         artifacts.insert(name.to_owned(), artifact);
     }
     if release.as_deref().map(str::trim) != Some(&configured.kernel_release) {
-        return Err(BuildError::Unexpected(format!("kernel release {release:?} instead of {}", configured.kernel_release)));
+        return Err(BuildError::Unexpected(format!(
+            "kernel release {release:?} instead of {}",
+            configured.kernel_release
+        )));
     }
     read_back(planned, configured, folder, &mut artifacts)?;
     Ok(artifacts)
@@ -57,12 +63,23 @@ pub(crate) fn collect(
 
 /// Refuses what no build leaves.
 fn expect(name: &str, entry: &tar::Entry<'_, impl Read>, count: usize) -> Result<(), BuildError> {
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "+.~_-".contains(c));
-    let package = name.ends_with(".deb") && PACKAGES.iter().any(|beginning| name.starts_with(beginning));
+    let plain = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "+.~_-".contains(c));
+    let package =
+        name.ends_with(".deb") && PACKAGES.iter().any(|beginning| name.starts_with(beginning));
     let known = package || name == "config" || name == "kernel-release";
-    if !plain || !known || !entry.header().entry_type().is_file() || entry.size() > MAX_FILE || count >= MAX_FILES {
+    if !plain
+        || !known
+        || !entry.header().entry_type().is_file()
+        || entry.size() > MAX_FILE
+        || count >= MAX_FILES
+    {
         let kind = entry.header().entry_type();
-        return Err(BuildError::Unexpected(format!("{name:?}, a {kind:?} of {} bytes", entry.size())));
+        return Err(BuildError::Unexpected(format!(
+            "{name:?}, a {kind:?} of {} bytes",
+            entry.size()
+        )));
     }
     Ok(())
 }
@@ -74,13 +91,19 @@ fn read_text(entry: &mut impl Read) -> io::Result<String> {
 }
 
 fn save(entry: &mut impl Read, path: &Utf8Path) -> Result<Artifact, BuildError> {
-    let fail = |source| BuildError::File { attempt: "writing", path: path.to_owned(), source };
+    let fail = |source| BuildError::File {
+        attempt: "writing",
+        path: path.to_owned(),
+        source,
+    };
     let mut file = File::create_new(path).map_err(fail)?;
     let mut hasher = sha2::Sha256::new();
     let mut size = 0;
     let mut buffer = vec![0; 128 * 1024];
     loop {
-        let count = entry.read(&mut buffer).map_err(|error| BuildError::Unexpected(error.to_string()))?;
+        let count = entry
+            .read(&mut buffer)
+            .map_err(|error| BuildError::Unexpected(error.to_string()))?;
         if count == 0 {
             break;
         }
@@ -89,7 +112,11 @@ fn save(entry: &mut impl Read, path: &Utf8Path) -> Result<Artifact, BuildError> 
         size += count as u64;
     }
     file.sync_all().map_err(fail)?;
-    Ok(Artifact { size, sha256: Sha256::finish(hasher), control: None })
+    Ok(Artifact {
+        size,
+        sha256: Sha256::finish(hasher),
+        control: None,
+    })
 }
 
 /// Reads each package's control fields, and checks the configuration in the image package as the
@@ -100,17 +127,30 @@ fn read_back(
     folder: &Utf8Path,
     artifacts: &mut BTreeMap<String, Artifact>,
 ) -> Result<(), BuildError> {
-    for (name, artifact) in artifacts.iter_mut().filter(|(name, _)| name.ends_with(".deb")) {
+    for (name, artifact) in artifacts
+        .iter_mut()
+        .filter(|(name, _)| name.ends_with(".deb"))
+    {
         let control = control_fields(folder, name)?;
         let expected = [
-            ("Version", planned.plan.environment.get("KDEB_PKGVERSION").map_or("", String::as_str)),
+            (
+                "Version",
+                planned
+                    .plan
+                    .environment
+                    .get("KDEB_PKGVERSION")
+                    .map_or("", String::as_str),
+            ),
             ("Architecture", planned.recipe.architecture.debian()),
         ];
         for (field, expected) in expected {
             let found = control.get(field).map_or("", String::as_str);
             if found != expected {
                 let reason = format!("{field} is `{found}`, and `{expected}` is expected");
-                return Err(BuildError::PackageContent { package: name.clone(), reason });
+                return Err(BuildError::PackageContent {
+                    package: name.clone(),
+                    reason,
+                });
             }
         }
         artifact.control = Some(control);
@@ -122,21 +162,36 @@ fn read_back(
     let file = open(folder, name)?;
     let text = boot_config(file, name)?;
     if text != configured.text {
-        let config = DotConfig::parse(&text).map_err(|error| BuildError::Unexpected(error.to_string()))?;
+        let config =
+            DotConfig::parse(&text).map_err(|error| BuildError::Unexpected(error.to_string()))?;
         check(planned, &config, |_| Ok(BTreeMap::new()))?;
         let reason = "its configuration is not the one that was configured".to_owned();
-        return Err(BuildError::PackageContent { package: name.clone(), reason });
+        return Err(BuildError::PackageContent {
+            package: name.clone(),
+            reason,
+        });
     }
     Ok(())
 }
 
 fn control_fields(folder: &Utf8Path, name: &str) -> Result<BTreeMap<String, String>, BuildError> {
-    let package = deb::open(open(folder, name)?).map_err(|source| BuildError::Package { package: name.to_owned(), source })?;
-    Ok(package.control().fields().map(|(field, value)| (field.to_owned(), value.to_owned())).collect())
+    let package = deb::open(open(folder, name)?).map_err(|source| BuildError::Package {
+        package: name.to_owned(),
+        source,
+    })?;
+    Ok(package
+        .control()
+        .fields()
+        .map(|(field, value)| (field.to_owned(), value.to_owned()))
+        .collect())
 }
 
 fn open(folder: &Utf8Path, name: &str) -> Result<io::BufReader<File>, BuildError> {
     let path = folder.join(name);
-    let file = File::open(&path).map_err(|source| BuildError::File { attempt: "opening", path, source })?;
+    let file = File::open(&path).map_err(|source| BuildError::File {
+        attempt: "opening",
+        path,
+        source,
+    })?;
     Ok(io::BufReader::new(file))
 }

@@ -28,19 +28,45 @@ pub(crate) fn compile<'a>(
 ) -> Result<(Container<'a>, Exit, u64), BuildError> {
     let mut environment = environment(planned);
     environment.push(("JOBS".to_owned(), jobs.to_string()));
-    let container = workshop.container("compile", scripts::command(scripts::COMPILE, &[]), environment, memory, false)?;
+    let container = workshop.container(
+        "compile",
+        scripts::command(scripts::COMPILE, &[]),
+        environment,
+        memory,
+        false,
+    )?;
     let path = workshop.logs.join("compile.log");
     let mut log = Log::create(&path)?;
-    let mut watch = Watch { reporter, expected_objects, objects: 0, packaging: false, error: None };
-    let exit = container.run(DEADLINE, |_, bytes| log.lines(bytes, |line| watch.line(line)))?;
+    let mut watch = Watch {
+        reporter,
+        expected_objects,
+        objects: 0,
+        packaging: false,
+        error: None,
+    };
+    let exit = container.run(DEADLINE, |_, bytes| {
+        log.lines(bytes, |line| watch.line(line));
+    })?;
     let lines = log.finish()?;
     if exit.out_of_memory && exit.code != 0 {
-        return Err(BuildError::OutOfMemory { what: "the compilation".to_owned(), limit: memory });
+        return Err(BuildError::OutOfMemory {
+            what: "the compilation".to_owned(),
+            limit: memory,
+        });
     }
     match watch.error {
         _ if exit.code == 0 => Ok((container, exit, watch.objects)),
-        Some(first) => Err(BuildError::Compile { error: first.text, file: first.file, log: path }),
-        None => Err(BuildError::Script { what: "compiling the kernel".to_owned(), code: exit.code, lines, log: path }),
+        Some(first) => Err(BuildError::Compile {
+            error: first.text,
+            file: first.file,
+            log: path,
+        }),
+        None => Err(BuildError::Script {
+            what: "compiling the kernel".to_owned(),
+            code: exit.code,
+            lines,
+            log: path,
+        }),
     }
 }
 
@@ -54,9 +80,13 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     fn line(&mut self, line: &str) {
-        if OBJECT_LINES.iter().any(|beginning| line.starts_with(beginning)) {
+        if OBJECT_LINES
+            .iter()
+            .any(|beginning| line.starts_with(beginning))
+        {
             self.objects += 1;
-            self.reporter.progress(self.objects, self.expected_objects, Unit::Objects);
+            self.reporter
+                .progress(self.objects, self.expected_objects, Unit::Objects);
         } else if !self.packaging && line.starts_with("dh_") {
             self.packaging = true;
             self.reporter.phase("package");
@@ -80,20 +110,33 @@ fn first_error(line: &str) -> Option<FirstError> {
     let marks = [": error: ", ": fatal error: ", ": Error: "];
     for mark in marks {
         if let Some((place, text)) = line.split_once(mark) {
-            let place = place.trim_start_matches("/source/tree/").trim_start_matches("./");
+            let place = place
+                .trim_start_matches("/source/tree/")
+                .trim_start_matches("./");
             // A compiler tells file and line, another program its own name.
             let names_line = place.ends_with(|c: char| c.is_ascii_digit()) && place.contains(':');
-            return Some(match names_line {
-                true => FirstError { text: text.to_owned(), file: Some(place.to_owned()) },
-                false => FirstError { text: line.to_owned(), file: None },
+            let (text, file) = if names_line {
+                (text, Some(place.to_owned()))
+            } else {
+                (line, None)
+            };
+            return Some(FirstError {
+                text: text.to_owned(),
+                file,
             });
         }
     }
     if let Some((place, text)) = line.split_once(": undefined reference to ") {
-        return Some(FirstError { text: format!("undefined reference to {text}"), file: Some(place.to_owned()) });
+        return Some(FirstError {
+            text: format!("undefined reference to {text}"),
+            file: Some(place.to_owned()),
+        });
     }
     let modpost = line.strip_prefix("ERROR: modpost: ");
-    modpost.map(|text| FirstError { text: format!("modpost: {text}"), file: None })
+    modpost.map(|text| FirstError {
+        text: format!("modpost: {text}"),
+        file: None,
+    })
 }
 
 #[cfg(test)]
@@ -101,22 +144,49 @@ mod tests {
     use super::*;
 
     fn error(text: &str, file: Option<&str>) -> Option<FirstError> {
-        Some(FirstError { text: text.to_owned(), file: file.map(str::to_owned) })
+        Some(FirstError {
+            text: text.to_owned(),
+            file: file.map(str::to_owned),
+        })
     }
 
     #[test]
     fn errors_are_told_from_other_lines() {
         let undeclared = "/source/tree/net/mptcp/ctrl.c:12:5: error: 'x' undeclared (first use in this function)";
-        assert_eq!(first_error(undeclared), error("'x' undeclared (first use in this function)", Some("net/mptcp/ctrl.c:12:5")));
+        assert_eq!(
+            first_error(undeclared),
+            error(
+                "'x' undeclared (first use in this function)",
+                Some("net/mptcp/ctrl.c:12:5")
+            )
+        );
         let header = "../init/main.c:1:10: fatal error: nothing.h: No such file or directory";
-        assert_eq!(first_error(header), error("nothing.h: No such file or directory", Some("../init/main.c:1:10")));
-        let linker = "ld: net/mptcp/ctrl.o: in function `f': ctrl.c:(.text+0x1): undefined reference to `g'";
-        assert_eq!(first_error(linker).unwrap().text, "undefined reference to `g'");
+        assert_eq!(
+            first_error(header),
+            error(
+                "nothing.h: No such file or directory",
+                Some("../init/main.c:1:10")
+            )
+        );
+        let linker =
+            "ld: net/mptcp/ctrl.o: in function `f': ctrl.c:(.text+0x1): undefined reference to `g'";
+        assert_eq!(
+            first_error(linker).unwrap().text,
+            "undefined reference to `g'"
+        );
         let program = "dpkg-checkbuilddeps: error: unmet build dependencies: bc";
         assert_eq!(first_error(program), error(program, None));
         let modpost = "ERROR: modpost: \"f\" [drivers/net/dummy.ko] undefined!";
-        assert_eq!(first_error(modpost), error("modpost: \"f\" [drivers/net/dummy.ko] undefined!", None));
-        for innocent in ["  CC      lib/error.o", "make[1]: *** [Makefile:1: x] Error 2", "x.c:1:2: warning: unused", ""] {
+        assert_eq!(
+            first_error(modpost),
+            error("modpost: \"f\" [drivers/net/dummy.ko] undefined!", None)
+        );
+        for innocent in [
+            "  CC      lib/error.o",
+            "make[1]: *** [Makefile:1: x] Error 2",
+            "x.c:1:2: warning: unused",
+            "",
+        ] {
             assert_eq!(first_error(innocent), None, "{innocent}");
         }
     }

@@ -63,7 +63,11 @@ impl Workshop<'_> {
         memory: u64,
         terminal: bool,
     ) -> Result<Container<'_>, BuildError> {
-        let build = Mount { volume: self.build.name().to_owned(), target: "/build".to_owned(), read_only: false };
+        let build = Mount {
+            volume: self.build.name().to_owned(),
+            target: "/build".to_owned(),
+            read_only: false,
+        };
         Ok(self.engine.create(&ContainerSpec {
             purpose: purpose.to_owned(),
             image: self.image.clone(),
@@ -78,7 +82,11 @@ impl Workshop<'_> {
 
     /// Puts the inputs of the configuration into the build volume, and gives it to the build user.
     fn prepare(&self, planned: &Planned, base: Option<&str>) -> Result<(), BuildError> {
-        let build = Mount { volume: self.build.name().to_owned(), target: "/build".to_owned(), read_only: false };
+        let build = Mount {
+            volume: self.build.name().to_owned(),
+            target: "/build".to_owned(),
+            read_only: false,
+        };
         let filler = self.engine.create(&ContainerSpec {
             purpose: "inputs".to_owned(),
             image: self.image.clone(),
@@ -101,9 +109,17 @@ impl Workshop<'_> {
                 append_file(&mut tar, "build/inputs/base.config", base.as_bytes())?;
             }
             for (index, fragment) in planned.fragments.iter().enumerate() {
-                append_file(&mut tar, &format!("build/inputs/fragments/{index:02}.config"), fragment.file.text.as_bytes())?;
+                append_file(
+                    &mut tar,
+                    &format!("build/inputs/fragments/{index:02}.config"),
+                    fragment.file.text.as_bytes(),
+                )?;
             }
-            append_file(&mut tar, "build/inputs/explain.py", scripts::EXPLAIN_PY.as_bytes())?;
+            append_file(
+                &mut tar,
+                "build/inputs/explain.py",
+                scripts::EXPLAIN_PY.as_bytes(),
+            )?;
             tar.finish()
         })?;
         Ok(())
@@ -114,12 +130,19 @@ impl Workshop<'_> {
 pub(crate) fn environment(planned: &Planned) -> Vec<(String, String)> {
     let mut environment: Vec<_> = planned.plan.environment.clone().into_iter().collect();
     environment.push(("HOME".to_owned(), "/tmp".to_owned()));
-    environment.push(("PATH".to_owned(), "/usr/bin:/bin:/usr/sbin:/sbin".to_owned()));
+    environment.push((
+        "PATH".to_owned(),
+        "/usr/bin:/bin:/usr/sbin:/sbin".to_owned(),
+    ));
     environment
 }
 
 /// Makes the configuration of `planned` in the workshop, without judging it.
-pub(crate) fn make(workshop: &Workshop<'_>, store: &Store, planned: &Planned) -> Result<Configured, BuildError> {
+pub(crate) fn make(
+    workshop: &Workshop<'_>,
+    store: &Store,
+    planned: &Planned,
+) -> Result<Configured, BuildError> {
     let stock_text = match planned.plan.input(InputRole::StockConfiguration) {
         Some(input) => Some(stock::configuration(store, &input.package)?),
         None => None,
@@ -129,21 +152,49 @@ pub(crate) fn make(workshop: &Workshop<'_>, store: &Store, planned: &Planned) ->
     if let Base::Target(target) = &planned.recipe.config.base {
         environment.push(("CONFIG_TARGET".to_owned(), target.to_string()));
     }
-    let container = workshop.container("configure", scripts::command(scripts::CONFIGURE, &[]), environment, MEMORY, false)?;
+    let container = workshop.container(
+        "configure",
+        scripts::command(scripts::CONFIGURE, &[]),
+        environment,
+        MEMORY,
+        false,
+    )?;
     let path = workshop.logs.join("configure.log");
     let mut log = Log::create(&path)?;
     let exit = container.run(DEADLINE, |_, bytes| log.write(bytes))?;
     let lines = log.finish()?;
     if exit.code != 0 {
-        return Err(BuildError::Script { what: "kconfig".to_owned(), code: exit.code, lines, log: path });
+        return Err(BuildError::Script {
+            what: "kconfig".to_owned(),
+            code: exit.code,
+            lines,
+            log: path,
+        });
     }
     let text = read_file(&container, "/build/kernel/.config", stock::MAX_CONFIG)?;
-    let kernel_release = read_file(&container, "/build/kernel-release", 256)?.trim().to_owned();
+    let kernel_release = read_file(&container, "/build/kernel-release", 256)?
+        .trim()
+        .to_owned();
     let config = parse(&text)?;
-    let base = parse(&read_file(&container, "/build/base.config", stock::MAX_CONFIG)?)?;
+    let base = parse(&read_file(
+        &container,
+        "/build/base.config",
+        stock::MAX_CONFIG,
+    )?)?;
     let from_stock = stock_text.is_some();
-    let losses = if from_stock { losses(&planned.recipe, &base, &config) } else { Vec::new() };
-    Ok(Configured { text, config, kernel_release, losses, base, from_stock })
+    let losses = if from_stock {
+        losses(&planned.recipe, &base, &config)
+    } else {
+        Vec::new()
+    };
+    Ok(Configured {
+        text,
+        config,
+        kernel_release,
+        losses,
+        base,
+        from_stock,
+    })
 }
 
 /// Makes the configuration of `planned` in the workshop and judges it.
@@ -154,12 +205,24 @@ pub(crate) fn configure(
     reporter: &dyn Reporter,
 ) -> Result<Configured, BuildError> {
     let configured = make(workshop, store, planned)?;
-    check(planned, &configured.config, |symbols| explain(workshop, planned, symbols))?;
+    check(planned, &configured.config, |symbols| {
+        explain(workshop, planned, symbols)
+    })?;
     let recipe = &planned.recipe;
-    let lost: Vec<_> = configured.losses.iter().filter(|loss| loss.reason.is_none()).collect();
+    let lost: Vec<_> = configured
+        .losses
+        .iter()
+        .filter(|loss| loss.reason.is_none())
+        .collect();
     if !lost.is_empty() {
-        let losses = lost.iter().map(|loss| format!("{}: {} is now {}", loss.symbol, loss.stock, loss.ours)).collect();
-        return Err(BuildError::Losses { recipe: recipe.name.clone(), losses });
+        let losses = lost
+            .iter()
+            .map(|loss| format!("{}: {} is now {}", loss.symbol, loss.stock, loss.ours))
+            .collect();
+        return Err(BuildError::Losses {
+            recipe: recipe.name.clone(),
+            losses,
+        });
     }
     if configured.from_stock {
         let stock = configured.base.count(&Value::Yes) + configured.base.count(&Value::Module);
@@ -176,10 +239,17 @@ pub(crate) fn check(
     config: &DotConfig,
     explain: impl FnOnce(&[&str]) -> Result<BTreeMap<String, String>, BuildError>,
 ) -> Result<(), BuildError> {
-    let assignments: Vec<_> = planned.fragments.iter().map(|fragment| fragment.assignments.clone()).collect();
+    let assignments: Vec<_> = planned
+        .fragments
+        .iter()
+        .map(|fragment| fragment.assignments.clone())
+        .collect();
     let mismatches = mismatches(&wanted(&assignments), config);
     if !mismatches.is_empty() {
-        let symbols: Vec<_> = mismatches.iter().map(|mismatch| mismatch.symbol.as_str()).collect();
+        let symbols: Vec<_> = mismatches
+            .iter()
+            .map(|mismatch| mismatch.symbol.as_str())
+            .collect();
         let explanations = explain(&symbols)?;
         let problems: Vec<_> = mismatches
             .iter()
@@ -191,13 +261,20 @@ pub(crate) fn check(
                 problem
             })
             .collect();
-        return Err(Problems::new(&format!("configuration of recipe `{}`", planned.recipe.name), &problems).into());
+        return Err(Problems::new(
+            &format!("configuration of recipe `{}`", planned.recipe.name),
+            &problems,
+        )
+        .into());
     }
     let violations = rule_violations(planned.recipe.line, config);
     if violations.is_empty() {
         Ok(())
     } else {
-        Err(BuildError::Rules { recipe: planned.recipe.name.clone(), violations })
+        Err(BuildError::Rules {
+            recipe: planned.recipe.name.clone(),
+            violations,
+        })
     }
 }
 
@@ -206,16 +283,29 @@ pub(crate) fn parse(text: &str) -> Result<DotConfig, BuildError> {
 }
 
 /// Reads one small file out of a container.
-pub(crate) fn read_file(container: &Container<'_>, path: &str, limit: u64) -> Result<String, BuildError> {
+pub(crate) fn read_file(
+    container: &Container<'_>,
+    path: &str,
+    limit: u64,
+) -> Result<String, BuildError> {
     let unexpected = |reason: String| BuildError::Unexpected(format!("{path}: {reason}"));
     let mut archive = tar::Archive::new(container.get(path));
-    let mut entries = archive.entries().map_err(|error| unexpected(error.to_string()))?;
-    let entry = entries.next().ok_or_else(|| unexpected("it is not there".to_owned()))?;
+    let mut entries = archive
+        .entries()
+        .map_err(|error| unexpected(error.to_string()))?;
+    let entry = entries
+        .next()
+        .ok_or_else(|| unexpected("it is not there".to_owned()))?;
     let entry = entry.map_err(|error| unexpected(error.to_string()))?;
     if !entry.header().entry_type().is_file() || entry.size() > limit {
-        return Err(unexpected(format!("a file of at most {limit} bytes is expected")));
+        return Err(unexpected(format!(
+            "a file of at most {limit} bytes is expected"
+        )));
     }
     let mut text = String::new();
-    entry.take(limit).read_to_string(&mut text).map_err(|error| unexpected(error.to_string()))?;
+    entry
+        .take(limit)
+        .read_to_string(&mut text)
+        .map_err(|error| unexpected(error.to_string()))?;
     Ok(text)
 }

@@ -62,7 +62,9 @@ pub enum BuildError {
     },
     /// A locked file is nowhere to be had.
     #[error("a locked file cannot be had")]
-    #[diagnostic(help("run `cargo xtask lock {name}` to lock what the archive has now, or name a mirror that still has it: `--mirror ARCHIVE=URL`"))]
+    #[diagnostic(help(
+        "run `cargo xtask lock {name}` to lock what the archive has now, or name a mirror that still has it: `--mirror ARCHIVE=URL`"
+    ))]
     Gone {
         /// What was to be fetched.
         source: FetchError,
@@ -71,7 +73,9 @@ pub enum BuildError {
     },
     /// No address is known for an archive.
     #[error("no mirror of the archive `{archive}` is known")]
-    #[diagnostic(help("name one: `--mirror {archive}=URL`, or MPTCP_KERNELS_MIRRORS=\"{archive}=URL\" in the environment"))]
+    #[diagnostic(help(
+        "name one: `--mirror {archive}=URL`, or MPTCP_KERNELS_MIRRORS=\"{archive}=URL\" in the environment"
+    ))]
     NoMirror {
         /// The archive.
         archive: Name,
@@ -160,7 +164,9 @@ pub enum BuildError {
     },
     /// The configuration breaks a rule of MPTCP's installation instructions.
     #[error("the configuration of recipe `{recipe}` makes no working MPTCP kernel:\n  {}", violations.join("\n  "))]
-    #[diagnostic(help("add the symbols to a fragment of the recipe; `cargo xtask config {recipe}` shows them"))]
+    #[diagnostic(help(
+        "add the symbols to a fragment of the recipe; `cargo xtask config {recipe}` shows them"
+    ))]
     Rules {
         /// The recipe.
         recipe: Name,
@@ -169,7 +175,9 @@ pub enum BuildError {
     },
     /// The configuration lost something that nobody allowed.
     #[error("the configuration of recipe `{recipe}` loses against the stock configuration:\n  {}", losses.join("\n  "))]
-    #[diagnostic(help("set them again in a fragment, or name them with a reason in [config.may-lose]"))]
+    #[diagnostic(help(
+        "set them again in a fragment, or name them with a reason in [config.may-lose]"
+    ))]
     Losses {
         /// The recipe.
         recipe: Name,
@@ -198,7 +206,9 @@ pub enum BuildError {
     },
     /// There is too little room for the build.
     #[error("{path} has {} MiB free, and {} MiB are needed", free / 1024 / 1024, needed / 1024 / 1024)]
-    #[diagnostic(help("free some room; `cargo xtask clean` removes results, `cargo xtask clean --all` caches too"))]
+    #[diagnostic(help(
+        "free some room; `cargo xtask clean` removes results, `cargo xtask clean --all` caches too"
+    ))]
     DiskFull {
         /// Where.
         path: Utf8PathBuf,
@@ -289,5 +299,9 @@ fn engine_help(error: &EngineError) -> &'static str {
 }
 
 fn last_lines(lines: &[String]) -> String {
-    if lines.is_empty() { String::new() } else { format!(":\n  {}", lines.join("\n  ")) }
+    if lines.is_empty() {
+        String::new()
+    } else {
+        format!(":\n  {}", lines.join("\n  "))
+    }
 }

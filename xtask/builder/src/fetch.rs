@@ -63,33 +63,65 @@ impl Downloads<'_> {
                 sha256: package.sha256,
             })
             .collect();
-        let progress = Progress { reporter, state: Mutex::default() };
-        let summary = self.store.fetch_all(self.http, &requests, PARALLEL, &progress).map_err(|source| match source {
-            FetchError::Gone { .. } | FetchError::Unreachable { .. } => BuildError::Gone { source, name: name.clone() },
-            other => BuildError::Fetch(other),
-        })?;
+        let progress = Progress {
+            reporter,
+            state: Mutex::default(),
+        };
+        let summary = self
+            .store
+            .fetch_all(self.http, &requests, PARALLEL, &progress)
+            .map_err(|source| match source {
+                FetchError::Gone { .. } | FetchError::Unreachable { .. } => BuildError::Gone {
+                    source,
+                    name: name.clone(),
+                },
+                other => BuildError::Fetch(other),
+            })?;
         for rejected in &summary.rejected {
-            reporter.note(&format!("{}: {} was passed over: {}", rejected.label, rejected.url, rejected.reason));
+            reporter.note(&format!(
+                "{}: {} was passed over: {}",
+                rejected.label, rejected.url, rejected.reason
+            ));
         }
         Ok(())
     }
 
-    fn urls(&self, container: &Container, suites: &[LockedSuite], package: &LockedPackage) -> Vec<String> {
+    fn urls(
+        &self,
+        container: &Container,
+        suites: &[LockedSuite],
+        package: &LockedPackage,
+    ) -> Vec<String> {
         let mut bases = self.mirrors.urls(package.archive.as_str());
-        let snapshot = container.archives.get(&package.archive).and_then(|archive| archive.snapshot.as_ref());
-        let newest = suites.iter().filter(|suite| suite.archive == package.archive).map(|suite| suite.date).max();
+        let snapshot = container
+            .archives
+            .get(&package.archive)
+            .and_then(|archive| archive.snapshot.as_ref());
+        let newest = suites
+            .iter()
+            .filter(|suite| suite.archive == package.archive)
+            .map(|suite| suite.date)
+            .max();
         if let (Some(service), Some(time)) = (snapshot, newest.and_then(snapshot_time)) {
             bases.push(format!("{}/{time}", service.trim_end_matches('/')));
         }
-        bases.into_iter().map(|base| format!("{base}/{}", package.path)).collect()
+        bases
+            .into_iter()
+            .map(|base| format!("{base}/{}", package.path))
+            .collect()
     }
 }
 
 /// Opens a package in the store, after hashing the whole of it: readers of packages stop before the
 /// end, where a digest could still turn out wrong.
-pub(crate) fn open(store: &Store, package: &LockedPackage) -> Result<BufReader<VerifiedReader>, StoreError> {
+pub(crate) fn open(
+    store: &Store,
+    package: &LockedPackage,
+) -> Result<BufReader<VerifiedReader>, StoreError> {
     store.verify(&package.sha256)?;
-    Ok(BufReader::new(store.open_verified(&package.sha256, package.size)?))
+    Ok(BufReader::new(
+        store.open_verified(&package.sha256, package.size)?,
+    ))
 }
 
 /// The snapshot service's name for the state of an archive.
@@ -100,12 +132,16 @@ fn snapshot_time(date: u64) -> Option<String> {
 
 impl FetchProgress for Progress<'_> {
     fn planned(&self, _files: usize, bytes: u64) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).planned = bytes;
+        self.state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .planned = bytes;
     }
 
     fn received(&self, request: &FetchRequest, bytes: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.received.insert(request.sha256, bytes);
-        self.reporter.progress(state.received.values().sum(), state.planned, Unit::Bytes);
+        self.reporter
+            .progress(state.received.values().sum(), state.planned, Unit::Bytes);
     }
 }

@@ -4,7 +4,7 @@
 //! installs them properly and all others over it; what is installed is compared with the lock
 //! before the image gets its name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::time::Duration;
@@ -69,20 +69,37 @@ pub(crate) fn ensure(
     }
     reporter.phase("download container packages");
     let all: Vec<_> = assembly.packages.iter().collect();
-    downloads.fetch(&assembly.container.name, assembly.container, assembly.suites, &all, reporter)?;
+    downloads.fetch(
+        &assembly.container.name,
+        assembly.container,
+        assembly.suites,
+        &all,
+        reporter,
+    )?;
     reporter.phase("assemble container");
     let bare = format!("{}-bare", assembly.tag);
-    engine.import_image(&repository, &bare, |writer| write_bare_root(writer, downloads.store, assembly))?;
+    engine.import_image(&repository, &bare, |writer| {
+        write_bare_root(writer, downloads.store, assembly)
+    })?;
     let installed = install(engine, downloads.store, assembly, &repository, &bare);
     engine.remove_image(&format!("{repository}:{bare}"))?;
     installed.map(|()| image)
 }
 
-fn install(engine: &Engine, store: &Store, assembly: Assembly<'_>, repository: &str, bare: &str) -> Result<(), BuildError> {
+fn install(
+    engine: &Engine,
+    store: &Store,
+    assembly: Assembly<'_>,
+    repository: &str,
+    bare: &str,
+) -> Result<(), BuildError> {
     let container = engine.create(&ContainerSpec {
         purpose: "assembly".to_owned(),
         image: format!("{repository}:{bare}"),
-        command: scripts::command(&format!("set -e\n({}) >&2\n({})", scripts::UNPACK, scripts::AUDIT), &[]),
+        command: scripts::command(
+            &format!("set -e\n({}) >&2\n({})", scripts::UNPACK, scripts::AUDIT),
+            &[],
+        ),
         environment: Vec::new(),
         mounts: Vec::new(),
         privileges: Privileges::Install,
@@ -98,10 +115,22 @@ fn install(engine: &Engine, store: &Store, assembly: Assembly<'_>, repository: &
     })?;
     let lines = log.finish()?;
     if exit.code != 0 {
-        let what = format!("installing the packages of container `{}`", assembly.container.name);
-        return Err(BuildError::Script { what, code: exit.code, lines, log: assembly.log.clone() });
+        let what = format!(
+            "installing the packages of container `{}`",
+            assembly.container.name
+        );
+        return Err(BuildError::Script {
+            what,
+            code: exit.code,
+            lines,
+            log: assembly.log.clone(),
+        });
     }
-    compare(&assembly.container.name, assembly.packages, &String::from_utf8_lossy(&audit))?;
+    compare(
+        &assembly.container.name,
+        assembly.packages,
+        &String::from_utf8_lossy(&audit),
+    )?;
     Ok(container.commit(repository, assembly.tag)?)
 }
 
@@ -109,12 +138,19 @@ fn install(engine: &Engine, store: &Store, assembly: Assembly<'_>, repository: &
 fn compare(container: &Name, locked: &[LockedPackage], audit: &str) -> Result<(), BuildError> {
     let expected: BTreeMap<(&str, &str), String> = locked
         .iter()
-        .map(|package| ((package.name.as_str(), package.architecture.as_str()), format!("{} ii", package.version)))
+        .map(|package| {
+            (
+                (package.name.as_str(), package.architecture.as_str()),
+                format!("{} ii", package.version),
+            )
+        })
         .collect();
     let mut installed = BTreeMap::new();
     for line in audit.lines() {
         let mut words = line.splitn(3, ' ');
-        if let (Some(name), Some(architecture), Some(rest)) = (words.next(), words.next(), words.next()) {
+        if let (Some(name), Some(architecture), Some(rest)) =
+            (words.next(), words.next(), words.next())
+        {
             installed.insert((name, architecture), rest.trim_end().to_owned());
         }
     }
@@ -122,26 +158,58 @@ fn compare(container: &Name, locked: &[LockedPackage], audit: &str) -> Result<()
     let nothing = "nothing".to_owned();
     let differences: Vec<_> = names
         .into_iter()
-        .map(|key| (key, expected.get(key).unwrap_or(&nothing), installed.get(key).unwrap_or(&nothing)))
+        .map(|key| {
+            (
+                key,
+                expected.get(key).unwrap_or(&nothing),
+                installed.get(key).unwrap_or(&nothing),
+            )
+        })
         .filter(|(_, expected, installed)| expected != installed)
-        .map(|((name, architecture), expected, installed)| format!("{name} {architecture}: locked {expected}, installed {installed}"))
+        .map(|((name, architecture), expected, installed)| {
+            format!("{name} {architecture}: locked {expected}, installed {installed}")
+        })
         .collect();
-    if differences.is_empty() { Ok(()) } else { Err(BuildError::Audit { container: container.clone(), differences }) }
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(BuildError::Audit {
+            container: container.clone(),
+            differences,
+        })
+    }
 }
 
 /// The files of the bootstrap packages, and what dpkg needs to start.
-fn write_bare_root(writer: &mut dyn Write, store: &Store, assembly: Assembly<'_>) -> io::Result<()> {
-    let mut root = BareRoot { tar: tar::Builder::new(writer), folders: BTreeSet::new() };
+fn write_bare_root(
+    writer: &mut dyn Write,
+    store: &Store,
+    assembly: Assembly<'_>,
+) -> io::Result<()> {
+    let mut root = BareRoot {
+        tar: tar::Builder::new(writer),
+        folders: BTreeSet::new(),
+    };
     root.folder("usr")?;
-    for folder in MERGED.iter().filter(|folder| !matches!(**folder, "lib32" | "libx32")) {
+    for folder in MERGED
+        .iter()
+        .filter(|folder| !matches!(**folder, "lib32" | "libx32"))
+    {
         root.folder(&format!("usr/{folder}"))?;
         append_link(&mut root.tar, folder, &format!("usr/{folder}"))?;
     }
     let bootstrap: BTreeSet<_> = assembly.bootstrap.iter().collect();
-    for package in assembly.packages.iter().filter(|package| bootstrap.contains(&package.name)) {
+    for package in assembly
+        .packages
+        .iter()
+        .filter(|package| bootstrap.contains(&package.name))
+    {
         let file = fetch::open(store, package).map_err(io::Error::other)?;
-        let package_error = |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", package.path));
-        let data = deb::open(file).and_then(|deb| deb.data(MAX_DATA)).map_err(|error| package_error(&error))?;
+        let package_error =
+            |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", package.path));
+        let data = deb::open(file)
+            .and_then(|deb| deb.data(MAX_DATA))
+            .map_err(|error| package_error(&error))?;
         for entry in tar::Archive::new(data).entries()? {
             root.copy(entry?).map_err(|error| package_error(&error))?;
         }
@@ -164,7 +232,11 @@ struct BareRoot<'a> {
 
 impl BareRoot<'_> {
     fn folder(&mut self, path: &str) -> io::Result<()> {
-        if self.folders.insert(path.to_owned()) { append_folder(&mut self.tar, path) } else { Ok(()) }
+        if self.folders.insert(path.to_owned()) {
+            append_folder(&mut self.tar, path)
+        } else {
+            Ok(())
+        }
     }
 
     fn copy(&mut self, mut entry: tar::Entry<'_, impl io::Read>) -> io::Result<()> {
@@ -182,15 +254,21 @@ impl BareRoot<'_> {
             }
             kind if kind.is_file() => self.tar.append_data(&mut header, path, &mut entry),
             kind if kind.is_symlink() => {
-                let target = entry.link_name()?.ok_or_else(|| io::Error::other("a link without a target"))?;
+                let target = entry
+                    .link_name()?
+                    .ok_or_else(|| io::Error::other("a link without a target"))?;
                 self.tar.append_link(&mut header, path, target)
             }
             kind if kind.is_hard_link() => {
-                let target = entry.link_name_bytes().ok_or_else(|| io::Error::other("a link without a target"))?;
+                let target = entry
+                    .link_name_bytes()
+                    .ok_or_else(|| io::Error::other("a link without a target"))?;
                 let target = merged(&safe_path(&target).map_err(io::Error::other)?);
                 self.tar.append_link(&mut header, path, target)
             }
-            kind => Err(io::Error::other(format!("`{path}` is a {kind:?}; files, folders and links are expected"))),
+            kind => Err(io::Error::other(format!(
+                "`{path}` is a {kind:?}; files, folders and links are expected"
+            ))),
         }
     }
 }
@@ -210,9 +288,18 @@ fn write_packages(writer: &mut dyn Write, store: &Store, assembly: Assembly<'_>)
         append_folder(&mut tar, folder)?;
     }
     for package in assembly.packages {
-        let folder = if bootstrap.contains(&package.name) { "bootstrap" } else { "others" };
-        let path = format!("packages/{folder}/{}_{}.deb", package.name, package.architecture);
-        let file = store.open_verified(&package.sha256, package.size).map_err(io::Error::other)?;
+        let folder = if bootstrap.contains(&package.name) {
+            "bootstrap"
+        } else {
+            "others"
+        };
+        let path = format!(
+            "packages/{folder}/{}_{}.deb",
+            package.name, package.architecture
+        );
+        let file = store
+            .open_verified(&package.sha256, package.size)
+            .map_err(io::Error::other)?;
         let mut header = header(tar::EntryType::Regular, 0o644);
         header.set_size(package.size);
         tar.append_data(&mut header, path, file)?;
@@ -233,10 +320,18 @@ pub(crate) fn header(kind: tar::EntryType, mode: u32) -> tar::Header {
 }
 
 pub(crate) fn append_folder<W: Write>(tar: &mut tar::Builder<W>, path: &str) -> io::Result<()> {
-    tar.append_data(&mut header(tar::EntryType::Directory, 0o755), path, io::empty())
+    tar.append_data(
+        &mut header(tar::EntryType::Directory, 0o755),
+        path,
+        io::empty(),
+    )
 }
 
-pub(crate) fn append_file<W: Write>(tar: &mut tar::Builder<W>, path: &str, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn append_file<W: Write>(
+    tar: &mut tar::Builder<W>,
+    path: &str,
+    bytes: &[u8],
+) -> io::Result<()> {
     let mut header = header(tar::EntryType::Regular, 0o644);
     header.set_size(bytes.len() as u64);
     tar.append_data(&mut header, path, bytes)
@@ -251,7 +346,7 @@ fn append_link<W: Write>(tar: &mut tar::Builder<W>, path: &str, target: &str) ->
 pub(crate) struct Log {
     file: io::BufWriter<File>,
     path: Utf8PathBuf,
-    tail: std::collections::VecDeque<String>,
+    tail: VecDeque<String>,
     partial: Vec<u8>,
     failed: Option<io::Error>,
 }
@@ -263,12 +358,22 @@ impl Log {
     const MAX_LINE: usize = 4096;
 
     pub(crate) fn create(path: &Utf8PathBuf) -> Result<Self, BuildError> {
-        let fail = |source| BuildError::File { attempt: "creating", path: path.clone(), source };
+        let fail = |source| BuildError::File {
+            attempt: "creating",
+            path: path.clone(),
+            source,
+        };
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(fail)?;
         }
         let file = io::BufWriter::new(File::create(path).map_err(fail)?);
-        Ok(Self { file, path: path.clone(), tail: Default::default(), partial: Vec::new(), failed: None })
+        Ok(Self {
+            file,
+            path: path.clone(),
+            tail: VecDeque::new(),
+            partial: Vec::new(),
+            failed: None,
+        })
     }
 
     /// Takes bytes as they come; a failure is told by [`Log::finish`].
@@ -300,7 +405,11 @@ impl Log {
     pub(crate) fn finish(mut self) -> Result<Vec<String>, BuildError> {
         let flushed = self.file.flush();
         if let Some(source) = self.failed.or(flushed.err()) {
-            return Err(BuildError::File { attempt: "writing", path: self.path, source });
+            return Err(BuildError::File {
+                attempt: "writing",
+                path: self.path,
+                source,
+            });
         }
         if !self.partial.is_empty() {
             self.tail.push_back(printable(&self.partial));
@@ -312,5 +421,13 @@ impl Log {
 /// Text out of a container, made safe for a terminal.
 pub(crate) fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }

@@ -39,7 +39,11 @@ struct Explanation {
 }
 
 /// What kconfig knows of each of `symbols` in the workshop's configuration, for people.
-pub(crate) fn explain(workshop: &Workshop<'_>, planned: &Planned, symbols: &[&str]) -> Result<BTreeMap<String, String>, BuildError> {
+pub(crate) fn explain(
+    workshop: &Workshop<'_>,
+    planned: &Planned,
+    symbols: &[&str],
+) -> Result<BTreeMap<String, String>, BuildError> {
     let command = scripts::command(scripts::EXPLAIN, symbols);
     let container = workshop.container("explain", command, environment(planned), MEMORY, false)?;
     let path = workshop.logs.join("explain.log");
@@ -52,11 +56,19 @@ pub(crate) fn explain(workshop: &Workshop<'_>, planned: &Planned, symbols: &[&st
     })?;
     let lines = log.finish()?;
     if exit.code != 0 {
-        return Err(BuildError::Script { what: "kconfiglib".to_owned(), code: exit.code, lines, log: path });
+        return Err(BuildError::Script {
+            what: "kconfiglib".to_owned(),
+            code: exit.code,
+            lines,
+            log: path,
+        });
     }
-    for line in output.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        let explanation: Explanation =
-            serde_json::from_slice(line).map_err(|error| BuildError::Unexpected(format!("kconfiglib's answer: {error}")))?;
+    for line in output
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+    {
+        let explanation: Explanation = serde_json::from_slice(line)
+            .map_err(|error| BuildError::Unexpected(format!("kconfiglib's answer: {error}")))?;
         explanations.insert(explanation.symbol.clone(), render(&explanation));
     }
     Ok(explanations)
@@ -73,13 +85,24 @@ fn render(explanation: &Explanation) -> String {
             None => text,
         }
     };
-    let mut lines = vec![format!("defined as {} at {}", explanation.r#type, explanation.defined.join(", "))];
+    let mut lines = vec![format!(
+        "defined as {} at {}",
+        explanation.r#type,
+        explanation.defined.join(", ")
+    )];
     lines.push(format!("value {}", explanation.value));
     if !explanation.prompt {
         lines.push("has no prompt: only its defaults and other symbols set it".to_owned());
     }
-    let facts = [("depends on", &explanation.depends), ("selected by", &explanation.selected)];
-    lines.extend(facts.iter().filter_map(|(name, fact)| Some(format!("{name} {}", short(fact.as_ref()?)))));
+    let facts = [
+        ("depends on", &explanation.depends),
+        ("selected by", &explanation.selected),
+    ];
+    lines.extend(
+        facts
+            .iter()
+            .filter_map(|(name, fact)| Some(format!("{name} {}", short(fact.as_ref()?)))),
+    );
     if let Some(choice) = &explanation.choice {
         lines.push(format!("one of the choice {}", short(&choice.join(", "))));
     }

@@ -12,8 +12,8 @@ use host::engine::Engine;
 use model::container::Container;
 use model::digest::Sha256;
 use model::lock::{
-    ContainerLock, InputRole, Lock, LockedInput, LockedPackage, LockedSuite, RecipeLock, SCHEMA, recipe_definition,
-    wanted_inputs,
+    ContainerLock, InputRole, Lock, LockedInput, LockedPackage, LockedSuite, RecipeLock, SCHEMA,
+    recipe_definition, wanted_inputs,
 };
 use model::names::{Name, PackageName};
 use model::recipe::Recipe;
@@ -49,12 +49,27 @@ pub fn lock_container(
     let bootstrap = bootstrap::resolve(&index)?;
     let bootstrap_packages = locked(&bootstrap)?;
     reporter.phase("solve");
-    let log: Utf8PathBuf = project.out().join("logs").join(container.name.as_str()).join("lock.log");
-    let solved = solve::solve(engine, downloads, container, &index, &bootstrap_packages, &log, reporter)?;
+    let log: Utf8PathBuf = project
+        .out()
+        .join("logs")
+        .join(container.name.as_str())
+        .join("lock.log");
+    let solved = solve::solve(
+        engine,
+        downloads,
+        container,
+        &index,
+        &bootstrap_packages,
+        &log,
+        reporter,
+    )?;
     let mut packages = bootstrap_packages;
     packages.extend(locked(&index.pick(&solved)?)?);
     packages.sort_by(|a, b| (&a.name, &a.architecture).cmp(&(&b.name, &b.architecture)));
-    let mut names: Vec<PackageName> = bootstrap.iter().filter_map(|(_, entry)| entry.name.parse().ok()).collect();
+    let mut names: Vec<PackageName> = bootstrap
+        .iter()
+        .filter_map(|(_, entry)| entry.name.parse().ok())
+        .collect();
     names.sort();
     let lock = ContainerLock {
         schema: SCHEMA,
@@ -87,31 +102,56 @@ pub fn lock_recipe(
         reporter.phase(&format!("download {}", package.name));
         downloads.fetch(&recipe.name, container, &suites, &[&package], reporter)?;
         let timestamp = timestamp(downloads, &package)?;
-        inputs.push(LockedInput { role, timestamp, package });
+        inputs.push(LockedInput {
+            role,
+            timestamp,
+            package,
+        });
     }
     let definition = recipe_definition(recipe, container);
-    let lock = RecipeLock { schema: SCHEMA, definition, content: Sha256::of(""), suites, inputs };
+    let lock = RecipeLock {
+        schema: SCHEMA,
+        definition,
+        content: Sha256::of(""),
+        suites,
+        inputs,
+    };
     Ok(lock.sealed())
 }
 
 /// The newest package of this name; a kernel's metapackage leads to the kernel itself.
-fn resolve(index: &Index<'_>, role: InputRole, wanted: &PackageName) -> Result<(Name, PackageEntry), BuildError> {
+fn resolve(
+    index: &Index<'_>,
+    role: InputRole,
+    wanted: &PackageName,
+) -> Result<(Name, PackageEntry), BuildError> {
     let mut name = wanted.to_string();
     for _ in 0..MAX_META {
         let (archive, entry) = index.newest(&name)?;
-        let kernel = entry.depends.iter().flatten().find(|relation| relation.name.starts_with("linux-image-"));
+        let kernel = entry
+            .depends
+            .iter()
+            .flatten()
+            .find(|relation| relation.name.starts_with("linux-image-"));
         match kernel.filter(|_| role == InputRole::StockConfiguration) {
             Some(kernel) => name.clone_from(&kernel.name),
             None => return Ok((archive, entry)),
         }
     }
-    Err(BuildError::NoPackage { package: wanted.to_string(), suites: format!("{MAX_META} steps of metapackages") })
+    Err(BuildError::NoPackage {
+        package: wanted.to_string(),
+        suites: format!("{MAX_META} steps of metapackages"),
+    })
 }
 
 /// When the distribution built a package.
 fn timestamp(downloads: Downloads<'_>, package: &LockedPackage) -> Result<u64, BuildError> {
     let deb = deb::open(fetch::open(downloads.store, package)?);
-    deb.map(|deb| deb.timestamp()).map_err(|source| BuildError::Package { package: package.path.clone(), source })
+    deb.map(|deb| deb.timestamp())
+        .map_err(|source| BuildError::Package {
+            package: package.path.clone(),
+            source,
+        })
 }
 
 fn locked(entries: &[(Name, PackageEntry)]) -> Result<Vec<LockedPackage>, BuildError> {
@@ -164,20 +204,33 @@ pub fn outdated_recipe(
 ) -> Result<Vec<String>, BuildError> {
     reporter.phase("verify indexes");
     let index = Index::open(project, downloads, container, Purpose::Inputs, reporter)?;
-    let mut found = changes(&index, &lock.inputs.iter().map(|input| &input.package).collect::<Vec<_>>())?;
+    let mut found = changes(
+        &index,
+        &lock
+            .inputs
+            .iter()
+            .map(|input| &input.package)
+            .collect::<Vec<_>>(),
+    )?;
     for (role, wanted) in wanted_inputs(recipe) {
         let (_, newest) = resolve(&index, role, &wanted)?;
         let locked = lock.input(role).map(|input| &input.package);
         // A new kernel has a new name, so the locked one can be there still.
         if let Some(locked) = locked.filter(|locked| locked.name.as_str() != newest.name) {
-            found.push(format!("{}: locked {}, now {} {}", wanted, locked.name, newest.name, newest.version));
+            found.push(format!(
+                "{}: locked {}, now {} {}",
+                wanted, locked.name, newest.name, newest.version
+            ));
         }
     }
     Ok(found)
 }
 
 fn changes(index: &Index<'_>, packages: &[&LockedPackage]) -> Result<Vec<String>, BuildError> {
-    let names: BTreeSet<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+    let names: BTreeSet<&str> = packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
     let mut available: BTreeMap<String, Vec<PackageEntry>> = BTreeMap::new();
     index.each(|_, entry| {
         if names.contains(entry.name.as_str()) {
@@ -185,16 +238,28 @@ fn changes(index: &Index<'_>, packages: &[&LockedPackage]) -> Result<Vec<String>
         }
     })?;
     let change = |package: &&LockedPackage| {
-        let entries = available.get(package.name.as_str()).map_or(&[][..], Vec::as_slice);
+        let entries = available
+            .get(package.name.as_str())
+            .map_or(&[][..], Vec::as_slice);
         let newest = entries.iter().max_by(|a, b| a.version.cmp(&b.version));
         let there = entries.iter().any(|entry| entry.sha256 == package.sha256);
         match newest {
             Some(newest) if newest.version.as_str() != package.version => {
-                let gone = if there { "" } else { ", and the locked one is gone" };
-                Some(format!("{}: locked {}, now {}{gone}", package.name, package.version, newest.version))
+                let gone = if there {
+                    ""
+                } else {
+                    ", and the locked one is gone"
+                };
+                Some(format!(
+                    "{}: locked {}, now {}{gone}",
+                    package.name, package.version, newest.version
+                ))
             }
             Some(_) if there => None,
-            Some(_) => Some(format!("{}: {} has other bytes now", package.name, package.version)),
+            Some(_) => Some(format!(
+                "{}: {} has other bytes now",
+                package.name, package.version
+            )),
             None => Some(format!("{}: gone", package.name)),
         }
     };
@@ -207,11 +272,16 @@ fn changes(index: &Index<'_>, packages: &[&LockedPackage]) -> Result<Vec<String>
 /// A suite is older than in `before`.
 pub fn check_not_older(before: &[LockedSuite], now: &[LockedSuite]) -> Result<(), BuildError> {
     for suite in now {
-        let same = before.iter().find(|old| old.archive == suite.archive && old.suite == suite.suite);
+        let same = before
+            .iter()
+            .find(|old| old.archive == suite.archive && old.suite == suite.suite);
         if let Some(old) = same.filter(|old| old.date > suite.date) {
             return Err(BuildError::Metadata {
                 url: format!("{} {}", suite.archive, suite.suite),
-                reason: format!("its date {} is before {}, that of the lock: the mirror lags behind or replays an old state", suite.date, old.date),
+                reason: format!(
+                    "its date {} is before {}, that of the lock: the mirror lags behind or replays an old state",
+                    suite.date, old.date
+                ),
             });
         }
     }

@@ -19,14 +19,21 @@ pub(crate) fn exclusive(engine: &Engine, name: &str) -> Result<File, BuildError>
         if let Some(file) = try_exclusive(&folder, name)? {
             return Ok(file);
         }
-        engine.cancel().sleep(RETRY).map_err(host::engine::EngineError::from)?;
+        engine
+            .cancel()
+            .sleep(RETRY)
+            .map_err(host::engine::EngineError::from)?;
     }
 }
 
 /// The lock called `name` in `folder`, unless somebody has it.
 pub(crate) fn try_exclusive(folder: &Utf8Path, name: &str) -> Result<Option<File>, BuildError> {
     let path = folder.join(format!("{name}.lock"));
-    let fail = |source| BuildError::File { attempt: "locking", path: path.clone(), source };
+    let fail = |source| BuildError::File {
+        attempt: "locking",
+        path: path.clone(),
+        source,
+    };
     fs::create_dir_all(folder).map_err(fail)?;
     let file = File::create(&path).map_err(fail)?;
     match file.try_lock() {

@@ -22,7 +22,11 @@ const MEMORY: u64 = 2 << 30;
 ///
 /// # Errors
 /// Whatever making the configuration meets.
-pub fn difference(tools: Tools<'_>, planned: &Planned, reporter: &dyn Reporter) -> Result<String, BuildError> {
+pub fn difference(
+    tools: Tools<'_>,
+    planned: &Planned,
+    reporter: &dyn Reporter,
+) -> Result<String, BuildError> {
     let workshop = open_workshop(tools, planned, &mut Phases::new(reporter))?;
     reporter.phase("configure");
     let made = make(&workshop, tools.downloads.store, planned)?;
@@ -34,7 +38,11 @@ pub fn difference(tools: Tools<'_>, planned: &Planned, reporter: &dyn Reporter) 
 ///
 /// # Errors
 /// Whatever making the configuration meets, or the terminal fails.
-pub fn edit(tools: Tools<'_>, planned: &Planned, reporter: Box<dyn Reporter + '_>) -> Result<String, BuildError> {
+pub fn edit(
+    tools: Tools<'_>,
+    planned: &Planned,
+    reporter: Box<dyn Reporter + '_>,
+) -> Result<String, BuildError> {
     let workshop = open_workshop(tools, planned, &mut Phases::new(&*reporter))?;
     reporter.phase("configure");
     let before = make(&workshop, tools.downloads.store, planned)?.config;
@@ -45,8 +53,17 @@ pub fn edit(tools: Tools<'_>, planned: &Planned, reporter: Box<dyn Reporter + '_
 
 fn menuconfig(workshop: &Workshop<'_>, planned: &Planned) -> Result<DotConfig, BuildError> {
     let mut environment = environment(planned);
-    environment.push(("TERM".to_owned(), host::environment::var("TERM").unwrap_or_else(|| "xterm".to_owned())));
-    let container = workshop.container("menuconfig", scripts::command(scripts::MENUCONFIG, &[]), environment, MEMORY, true)?;
+    environment.push((
+        "TERM".to_owned(),
+        host::environment::var("TERM").unwrap_or_else(|| "xterm".to_owned()),
+    ));
+    let container = workshop.container(
+        "menuconfig",
+        scripts::command(scripts::MENUCONFIG, &[]),
+        environment,
+        MEMORY,
+        true,
+    )?;
     let exit = container.run_on_terminal()?;
     if exit.code != 0 {
         return Err(BuildError::Script {
@@ -64,9 +81,17 @@ fn menuconfig(workshop: &Workshop<'_>, planned: &Planned) -> Result<DotConfig, B
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn save(project: &Project, name: &FragmentName, fragment: &str) -> Result<Utf8PathBuf, BuildError> {
+pub fn save(
+    project: &Project,
+    name: &FragmentName,
+    fragment: &str,
+) -> Result<Utf8PathBuf, BuildError> {
     let path = project.root().join(format!("recipes/config/{name}"));
-    let fail = |source| BuildError::File { attempt: "writing", path: path.clone(), source };
+    let fail = |source| BuildError::File {
+        attempt: "writing",
+        path: path.clone(),
+        source,
+    };
     let before = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),

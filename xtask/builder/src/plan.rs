@@ -37,7 +37,10 @@ impl Planned {
         let fragments = project.fragments(&recipe)?;
         let container_lock = project.container_lock(&container)?;
         let lock = project.recipe_lock(&recipe, &container)?;
-        let texts: Vec<_> = fragments.iter().map(|fragment| PlannedText::of(&fragment.file.name, &fragment.file.text)).collect();
+        let texts: Vec<_> = fragments
+            .iter()
+            .map(|fragment| PlannedText::of(&fragment.file.name, &fragment.file.text))
+            .collect();
         let ingredients = Ingredients {
             container: &container_lock,
             assembly: scripts::assembly(),
@@ -45,7 +48,16 @@ impl Planned {
             fragments: &texts,
             steps: &scripts::steps(),
         };
-        let plan = Plan::new(&recipe, ingredients).ok_or(BuildError::NoSource { recipe: recipe.name.clone() })?;
-        Ok(Self { recipe, container, container_lock, lock, fragments, plan })
+        let plan = Plan::new(&recipe, ingredients).ok_or(BuildError::NoSource {
+            recipe: recipe.name.clone(),
+        })?;
+        Ok(Self {
+            recipe,
+            container,
+            container_lock,
+            lock,
+            fragments,
+            plan,
+        })
     }
 }

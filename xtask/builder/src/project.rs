@@ -38,10 +38,16 @@ impl Project {
     /// # Errors
     /// There is none.
     pub fn find(folder: &Utf8Path) -> Result<Self, BuildError> {
-        let is_project = |folder: &&Utf8Path| folder.join("recipes").is_dir() && folder.join("containers").is_dir();
+        let is_project = |folder: &&Utf8Path| {
+            folder.join("recipes").is_dir() && folder.join("containers").is_dir()
+        };
         match folder.ancestors().find(is_project) {
-            Some(root) => Ok(Self { root: root.to_owned() }),
-            None => Err(BuildError::NoProject { folder: folder.to_owned() }),
+            Some(root) => Ok(Self {
+                root: root.to_owned(),
+            }),
+            None => Err(BuildError::NoProject {
+                folder: folder.to_owned(),
+            }),
         }
     }
 
@@ -73,11 +79,19 @@ impl Project {
 
     fn names(&self, folder: &str) -> Result<Vec<Name>, BuildError> {
         let path = self.root.join(folder);
-        let unreadable = |source| BuildError::File { attempt: "reading", path: path.clone(), source };
+        let unreadable = |source| BuildError::File {
+            attempt: "reading",
+            path: path.clone(),
+            source,
+        };
         let mut names = BTreeSet::new();
         for entry in path.read_dir_utf8().map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
-            if let Some(name) = entry.file_name().strip_suffix(".toml").and_then(|name| name.parse().ok()) {
+            if let Some(name) = entry
+                .file_name()
+                .strip_suffix(".toml")
+                .and_then(|name| name.parse().ok())
+            {
                 names.insert(name);
             }
         }
@@ -89,7 +103,7 @@ impl Project {
     /// # Errors
     /// There is no such recipe, or something is wrong with it.
     pub fn recipe(&self, name: &str) -> Result<Recipe, BuildError> {
-        let name = self.known("recipe", name, &self.recipes()?)?;
+        let name = known("recipe", name, &self.recipes()?)?;
         let mut problems = Vec::new();
         let mut layers = Vec::new();
         let mut next = Some(name.clone());
@@ -106,10 +120,19 @@ impl Project {
         Ok(recipe)
     }
 
-    fn parent(&self, parent: &Located<Name>, depth: usize, problems: &mut Vec<Problem>) -> Option<Name> {
+    fn parent(
+        &self,
+        parent: &Located<Name>,
+        depth: usize,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Name> {
         if depth >= MAX_LAYERS {
             problems.push(parent.problem("recipes extend one another in a circle"));
-        } else if self.root.join(format!("recipes/{}.toml", parent.value)).is_file() {
+        } else if self
+            .root
+            .join(format!("recipes/{}.toml", parent.value))
+            .is_file()
+        {
             return Some(parent.value.clone());
         } else {
             problems.push(parent.problem(format!("there is no recipe `{}`", parent.value)));
@@ -120,15 +143,30 @@ impl Project {
     fn check_references(&self, recipe: &Recipe) -> Result<(), BuildError> {
         let mut problems = Vec::new();
         let container = &recipe.container;
-        if !self.root.join(format!("containers/{}.toml", container.value)).is_file() {
-            problems.push(container.problem(format!("there is no containers/{}.toml", container.value)));
+        if !self
+            .root
+            .join(format!("containers/{}.toml", container.value))
+            .is_file()
+        {
+            problems.push(
+                container.problem(format!("there is no containers/{}.toml", container.value)),
+            );
         }
         for fragment in &recipe.config.fragments {
-            if !self.root.join(format!("recipes/config/{}", fragment.value)).is_file() {
-                problems.push(fragment.problem(format!("there is no recipes/config/{}", fragment.value)));
+            if !self
+                .root
+                .join(format!("recipes/config/{}", fragment.value))
+                .is_file()
+            {
+                problems.push(
+                    fragment.problem(format!("there is no recipes/config/{}", fragment.value)),
+                );
             }
         }
-        Ok(Problems::check(&format!("recipe `{}`", recipe.name), &problems)?)
+        Ok(Problems::check(
+            &format!("recipe `{}`", recipe.name),
+            &problems,
+        )?)
     }
 
     /// The container `name`.
@@ -136,7 +174,7 @@ impl Project {
     /// # Errors
     /// There is no such container, or something is wrong with it.
     pub fn container(&self, name: &str) -> Result<Container, BuildError> {
-        let name = self.known("container", name, &self.containers()?)?;
+        let name = known("container", name, &self.containers()?)?;
         let file = self.read(&format!("containers/{name}.toml"))?;
         Ok(Container::parse(&name, &file)?)
     }
@@ -147,7 +185,11 @@ impl Project {
     /// It cannot be read.
     pub fn keyring(&self, name: &KeyringName) -> Result<Vec<u8>, BuildError> {
         let path = self.root.join(format!("containers/keys/{name}"));
-        fs::read(&path).map_err(|source| BuildError::File { attempt: "reading", path, source })
+        fs::read(&path).map_err(|source| BuildError::File {
+            attempt: "reading",
+            path,
+            source,
+        })
     }
 
     /// The fragments of a recipe in their order, what it sets itself last.
@@ -163,7 +205,10 @@ impl Project {
             fragments.push(Fragment { file, assignments });
         }
         fragments.push(recipe_fragment(recipe, &mut problems));
-        Problems::check(&format!("configuration of recipe `{}`", recipe.name), &problems)?;
+        Problems::check(
+            &format!("configuration of recipe `{}`", recipe.name),
+            &problems,
+        )?;
         Ok(fragments)
     }
 
@@ -172,16 +217,30 @@ impl Project {
     /// # Errors
     /// It is missing, malformed, edited or stale.
     pub fn container_lock(&self, container: &Container) -> Result<ContainerLock, LockError> {
-        self.lock(&format!("containers/{}.lock", container.name), "container", &container.name, container.digest())
+        self.lock(
+            &format!("containers/{}.lock", container.name),
+            "container",
+            &container.name,
+            container.digest(),
+        )
     }
 
     /// The lock of a recipe.
     ///
     /// # Errors
     /// It is missing, malformed, edited or stale.
-    pub fn recipe_lock(&self, recipe: &Recipe, container: &Container) -> Result<RecipeLock, LockError> {
+    pub fn recipe_lock(
+        &self,
+        recipe: &Recipe,
+        container: &Container,
+    ) -> Result<RecipeLock, LockError> {
         let definition = recipe_definition(recipe, container);
-        self.lock(&format!("recipes/{}.lock", recipe.name), "recipe", &recipe.name, definition)
+        self.lock(
+            &format!("recipes/{}.lock", recipe.name),
+            "recipe",
+            &recipe.name,
+            definition,
+        )
     }
 
     fn lock<L: Lock>(
@@ -191,45 +250,78 @@ impl Project {
         name: &Name,
         definition: model::digest::Sha256,
     ) -> Result<L, LockError> {
-        let missing = || LockError::Missing { path: path.to_owned(), what: format!("{kind} `{name}`"), name: name.clone() };
+        let missing = || LockError::Missing {
+            path: path.to_owned(),
+            what: format!("{kind} `{name}`"),
+            name: name.clone(),
+        };
         let text = fs::read_to_string(self.root.join(path)).map_err(|_| missing())?;
         L::parse(name, &SourceFile::new(path, text), definition)
     }
 
-    fn known(&self, kind: &'static str, name: &str, known: &[Name]) -> Result<Name, BuildError> {
-        match known.iter().find(|known| known.as_str() == name) {
-            Some(known) => Ok(known.clone()),
-            None => Err(BuildError::Unknown {
-                kind,
-                name: name.chars().take(80).collect(),
-                near: nearest(name, known.iter().map(Name::as_str)).into_iter().map(str::to_owned).collect(),
-                known: known.iter().map(Name::to_string).collect(),
-            }),
-        }
-    }
-
     fn read(&self, path: &str) -> Result<Arc<SourceFile>, BuildError> {
         let full = self.root.join(path);
-        let text = fs::read_to_string(&full).map_err(|source| BuildError::File { attempt: "reading", path: full, source })?;
+        let text = fs::read_to_string(&full).map_err(|source| BuildError::File {
+            attempt: "reading",
+            path: full,
+            source,
+        })?;
         Ok(SourceFile::new(path, text))
+    }
+}
+
+/// The name that was asked for, if there is one.
+fn known(kind: &'static str, name: &str, known: &[Name]) -> Result<Name, BuildError> {
+    match known.iter().find(|known| known.as_str() == name) {
+        Some(known) => Ok(known.clone()),
+        None => Err(BuildError::Unknown {
+            kind,
+            name: name.chars().take(80).collect(),
+            near: nearest(name, known.iter().map(Name::as_str))
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+            known: known.iter().map(Name::to_string).collect(),
+        }),
     }
 }
 
 /// What the recipe sets itself, as a fragment whose lines are located in the recipe.
 fn recipe_fragment(recipe: &Recipe, problems: &mut Vec<Problem>) -> Fragment {
-    let suffix = format!("CONFIG_LOCALVERSION=\"{}\"\n# CONFIG_LOCALVERSION_AUTO is not set\n", recipe.version_suffix);
-    let mut assignments = parse_fragment(&SourceFile::new("version-suffix of the recipe", suffix.as_str()), problems);
+    let suffix = format!(
+        "CONFIG_LOCALVERSION=\"{}\"\n# CONFIG_LOCALVERSION_AUTO is not set\n",
+        recipe.version_suffix
+    );
+    let mut assignments = parse_fragment(
+        &SourceFile::new("version-suffix of the recipe", suffix.as_str()),
+        problems,
+    );
     let mut text = suffix;
     for (symbol, setting) in &recipe.config.set {
         let value = setting.value.value.as_str();
-        let line = if value == "n" { format!("# CONFIG_{symbol} is not set\n") } else { format!("CONFIG_{symbol}={value}\n") };
+        let line = if value == "n" {
+            format!("# CONFIG_{symbol} is not set\n")
+        } else {
+            format!("CONFIG_{symbol}={value}\n")
+        };
         let mut wrong = Vec::new();
         for assignment in parse_fragment(&SourceFile::new("", line.as_str()), &mut wrong) {
             let (file, span) = (Arc::clone(&setting.file), setting.span.clone());
-            assignments.push(Located { value: assignment.value, file, span });
+            assignments.push(Located {
+                value: assignment.value,
+                file,
+                span,
+            });
         }
-        problems.extend(wrong.into_iter().map(|wrong| setting.problem(wrong.message)));
+        problems.extend(
+            wrong
+                .into_iter()
+                .map(|wrong| setting.problem(wrong.message)),
+        );
         text.push_str(&line);
     }
-    Fragment { file: SourceFile::new("recipe.config", text), assignments }
+    Fragment {
+        file: SourceFile::new("recipe.config", text),
+        assignments,
+    }
 }

@@ -25,8 +25,15 @@ pub(crate) struct Draft {
     recipe: Name,
 }
 
-fn fail<'a>(attempt: &'static str, path: &'a Utf8Path) -> impl FnOnce(io::Error) -> BuildError + 'a {
-    move |source| BuildError::File { attempt, path: path.to_owned(), source }
+fn fail<'a>(
+    attempt: &'static str,
+    path: &'a Utf8Path,
+) -> impl FnOnce(io::Error) -> BuildError + 'a {
+    move |source| BuildError::File {
+        attempt,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 impl Draft {
@@ -35,14 +42,23 @@ impl Draft {
         let results = out.join(RESULTS);
         fs::create_dir_all(&results).map_err(fail("creating", &results))?;
         let prefix = format!("{recipe}.draft-");
-        let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(&results).map_err(fail("creating", &results))?;
-        Ok(Self { folder, out: out.to_owned(), recipe: recipe.clone() })
+        let folder = tempfile::Builder::new()
+            .prefix(&prefix)
+            .tempdir_in(&results)
+            .map_err(fail("creating", &results))?;
+        Ok(Self {
+            folder,
+            out: out.to_owned(),
+            recipe: recipe.clone(),
+        })
     }
 
     /// Its folder.
     pub(crate) fn folder(&self) -> Result<&Utf8Path, BuildError> {
         let path = self.folder.path();
-        Utf8Path::from_path(path).ok_or_else(|| BuildError::Unexpected(format!("the path {} is not UTF-8", path.display())))
+        Utf8Path::from_path(path).ok_or_else(|| {
+            BuildError::Unexpected(format!("the path {} is not UTF-8", path.display()))
+        })
     }
 
     /// Adds the log, compressed.
@@ -51,7 +67,9 @@ impl Draft {
         let mut from = File::open(log).map_err(fail("reading", log))?;
         let to = File::create_new(&path).map_err(fail("creating", &path))?;
         let mut encoder = GzEncoder::new(to, Compression::default());
-        io::copy(&mut from, &mut encoder).and_then(|_| encoder.finish()).map_err(fail("writing", &path))?;
+        io::copy(&mut from, &mut encoder)
+            .and_then(|_| encoder.finish())
+            .map_err(fail("writing", &path))?;
         Ok(())
     }
 
@@ -62,11 +80,14 @@ impl Draft {
         write(&folder.join("manifest.json"), &manifest_text)?;
         write(&folder.join("run.json"), &pretty(&canonical_json(run))?)?;
         let mut files = manifest.artifacts.clone();
-        files.insert("manifest.json".to_owned(), Artifact {
-            size: manifest_text.len() as u64,
-            sha256: model::digest::Sha256::of(&manifest_text),
-            control: None,
-        });
+        files.insert(
+            "manifest.json".to_owned(),
+            Artifact {
+                size: manifest_text.len() as u64,
+                sha256: model::digest::Sha256::of(&manifest_text),
+                control: None,
+            },
+        );
         write(&folder.join("SHA256SUMS"), &checksums(&files))?;
         self.replace(&folder, &manifest.plan_id.short())
     }
@@ -74,7 +95,10 @@ impl Draft {
     /// Gives the draft its name and turns the link to it, each by one rename.
     fn replace(self, folder: &Utf8Path, plan: &str) -> Result<Utf8PathBuf, BuildError> {
         let results = self.out.join(RESULTS);
-        let suffix = folder.file_name().and_then(|name| name.rsplit('-').next()).unwrap_or_default();
+        let suffix = folder
+            .file_name()
+            .and_then(|name| name.rsplit('-').next())
+            .unwrap_or_default();
         let name = format!("{}.{plan}-{suffix}", self.recipe);
         let place = results.join(&name);
         set_mode(folder, 0o755)?;
@@ -95,7 +119,10 @@ impl Draft {
 fn remove_older(results: &Utf8Path, recipe: &Name, keep: &str) -> Result<(), BuildError> {
     for entry in results.read_dir_utf8().map_err(fail("reading", results))? {
         let entry = entry.map_err(fail("reading", results))?;
-        let of_recipe = entry.file_name().rsplit_once('.').is_some_and(|(name, _)| name == recipe.as_str());
+        let of_recipe = entry
+            .file_name()
+            .rsplit_once('.')
+            .is_some_and(|(name, _)| name == recipe.as_str());
         if of_recipe && entry.file_name() != keep {
             let removed = if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                 fs::remove_dir_all(entry.path())
@@ -110,18 +137,26 @@ fn remove_older(results: &Utf8Path, recipe: &Name, keep: &str) -> Result<(), Bui
 
 fn checksums(files: &BTreeMap<String, Artifact>) -> String {
     // The form that `sha256sum --check` reads.
-    files.iter().map(|(name, file)| format!("{}  {name}\n", file.sha256)).collect()
+    files
+        .iter()
+        .map(|(name, file)| format!("{}  {name}\n", file.sha256))
+        .collect()
 }
 
 fn pretty(json: &str) -> Result<String, BuildError> {
-    let render = |error: serde_json::Error| BuildError::Render { what: "JSON".to_owned(), reason: error.to_string() };
+    let render = |error: serde_json::Error| BuildError::Render {
+        what: "JSON".to_owned(),
+        reason: error.to_string(),
+    };
     let value: serde_json::Value = serde_json::from_str(json).map_err(render)?;
     Ok(serde_json::to_string_pretty(&value).map_err(render)? + "\n")
 }
 
 fn write(path: &Utf8Path, text: &str) -> Result<(), BuildError> {
     let mut file = File::create_new(path).map_err(fail("creating", path))?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(fail("writing", path))
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(fail("writing", path))
 }
 
 fn set_mode(path: &Utf8Path, mode: u32) -> Result<(), BuildError> {

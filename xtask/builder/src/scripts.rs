@@ -22,7 +22,10 @@ pub(crate) const MENUCONFIG: &str = include_str!("../scripts/menuconfig.sh");
 
 /// The scripts that decide the bytes of packages, in their order.
 pub(crate) fn steps() -> Vec<PlannedText> {
-    vec![PlannedText::of("configure.sh", CONFIGURE), PlannedText::of("compile.sh", COMPILE)]
+    vec![
+        PlannedText::of("configure.sh", CONFIGURE),
+        PlannedText::of("compile.sh", COMPILE),
+    ]
 }
 
 /// The digest of what decides how a container is assembled.
@@ -34,5 +37,9 @@ pub(crate) fn assembly() -> Sha256 {
 /// container needs no file for it.
 pub(crate) fn command(script: &str, arguments: &[&str]) -> Vec<String> {
     let shell = ["sh", "-c", script, "sh"];
-    shell.iter().chain(arguments).map(|&word| word.to_owned()).collect()
+    shell
+        .iter()
+        .chain(arguments)
+        .map(|&word| word.to_owned())
+        .collect()
 }

@@ -41,12 +41,21 @@ impl SourceTree {
 }
 
 fn mount(volume: &str, read_only: bool) -> Mount {
-    Mount { volume: volume.to_owned(), target: TARGET.to_owned(), read_only }
+    Mount {
+        volume: volume.to_owned(),
+        target: TARGET.to_owned(),
+        read_only,
+    }
 }
 
 /// The tree that `input` holds, unpacked now unless a whole one is there. `image` is any image; it
 /// never runs.
-pub(crate) fn ensure(engine: &Engine, store: &Store, input: &LockedInput, image: &str) -> Result<SourceTree, BuildError> {
+pub(crate) fn ensure(
+    engine: &Engine,
+    store: &Store,
+    input: &LockedInput,
+    image: &str,
+) -> Result<SourceTree, BuildError> {
     let volume = format!("{VOLUME_PREFIX}{}", input.package.sha256);
     let _lock = exclusive(engine, &volume)?;
     if engine.has_volume(&volume)? {
@@ -92,7 +101,12 @@ fn complete(container: &Container<'_>) -> Option<Sha256> {
 }
 
 /// Streams the kernel's tar out of the package, its first component replaced by `tree`.
-fn unpack(writer: &mut dyn Write, store: &Store, input: &LockedInput, tree: &mut Tree) -> io::Result<()> {
+fn unpack(
+    writer: &mut dyn Write,
+    store: &Store,
+    input: &LockedInput,
+    tree: &mut Tree,
+) -> io::Result<()> {
     let package = &input.package;
     let file = fetch::open(store, package).map_err(io::Error::other)?;
     let data = deb::open(file).map_err(io::Error::other)?;
@@ -109,7 +123,10 @@ fn unpack(writer: &mut dyn Write, store: &Store, input: &LockedInput, tree: &mut
             return tar.finish();
         }
     }
-    Err(io::Error::other(format!("{} holds no {wanted}", package.path)))
+    Err(io::Error::other(format!(
+        "{} holds no {wanted}",
+        package.path
+    )))
 }
 
 /// What was copied so far.
@@ -119,12 +136,21 @@ struct Tree {
 }
 
 impl Tree {
-    fn copy(&mut self, tar: &mut tar::Builder<&mut dyn Write>, mut entry: tar::Entry<'_, impl Read>) -> io::Result<()> {
+    fn copy(
+        &mut self,
+        tar: &mut tar::Builder<&mut dyn Write>,
+        mut entry: tar::Entry<'_, impl Read>,
+    ) -> io::Result<()> {
         let path = safe_path(&entry.path_bytes()).map_err(io::Error::other)?;
-        let Some((_, path)) = path.split_once('/') else { return Ok(()) };
+        let Some((_, path)) = path.split_once('/') else {
+            return Ok(());
+        };
         let target = format!("tree/{path}");
         let executable = entry.header().mode()? & 0o100 != 0;
-        let mut copy = header(entry.header().entry_type(), if executable { 0o755 } else { 0o644 });
+        let mut copy = header(
+            entry.header().entry_type(),
+            if executable { 0o755 } else { 0o644 },
+        );
         copy.set_mtime(entry.header().mtime()?);
         let kind = entry.header().entry_type();
         if kind.is_dir() {
@@ -133,10 +159,16 @@ impl Tree {
             tar.append_data(&mut copy, target, io::empty())
         } else if kind.is_file() {
             copy.set_size(entry.size());
-            let mut hashed = Hashing { inner: &mut entry, hasher: sha2::Sha256::new() };
+            let mut hashed = Hashing {
+                inner: &mut entry,
+                hasher: sha2::Sha256::new(),
+            };
             tar.append_data(&mut copy, target, &mut hashed)?;
             let digest = Sha256::finish(hashed.hasher);
-            self.lines.push(format!("{} {path} {digest}", if executable { "100755" } else { "100644" }));
+            self.lines.push(format!(
+                "{} {path} {digest}",
+                if executable { "100755" } else { "100644" }
+            ));
             Ok(())
         } else if kind.is_symlink() {
             let link = entry.link_name_bytes().unwrap_or_default();
@@ -145,7 +177,9 @@ impl Tree {
             self.lines.push(format!("120000 {path} {link}"));
             tar.append_link(&mut copy, target, link)
         } else {
-            Err(io::Error::other(format!("`{path}` is a {kind:?}; files, folders and symbolic links are expected")))
+            Err(io::Error::other(format!(
+                "`{path}` is a {kind:?}; files, folders and symbolic links are expected"
+            )))
         }
     }
 
@@ -171,7 +205,13 @@ fn stays_inside(path: &str, target: &str) -> io::Result<()> {
                 false
             }
         });
-    if leaves { Err(io::Error::other(format!("the link `{path}` -> `{target}` leaves the source tree"))) } else { Ok(()) }
+    if leaves {
+        Err(io::Error::other(format!(
+            "the link `{path}` -> `{target}` leaves the source tree"
+        )))
+    } else {
+        Ok(())
+    }
 }
 
 struct Hashing<R> {
@@ -193,10 +233,20 @@ mod tests {
 
     #[test]
     fn links_must_stay_in_the_tree() {
-        for (path, target) in [("a/b", "../c"), ("a/b/c", "../../d/e"), ("a", "b/../c"), ("a", "./b")] {
+        for (path, target) in [
+            ("a/b", "../c"),
+            ("a/b/c", "../../d/e"),
+            ("a", "b/../c"),
+            ("a", "./b"),
+        ] {
             assert!(stays_inside(path, target).is_ok(), "{path} -> {target}");
         }
-        for (path, target) in [("a", "/etc/passwd"), ("a", "../x"), ("a/b", "../../x"), ("a/b", "c/../../../x")] {
+        for (path, target) in [
+            ("a", "/etc/passwd"),
+            ("a", "../x"),
+            ("a/b", "../../x"),
+            ("a/b", "c/../../../x"),
+        ] {
             assert!(stays_inside(path, target).is_err(), "{path} -> {target}");
         }
     }

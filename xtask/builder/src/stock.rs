@@ -22,9 +22,20 @@ pub(crate) fn configuration(store: &Store, package: &LockedPackage) -> Result<St
 
 /// The one file `boot/config-*` of a package that is being read; `name` is for messages.
 pub(crate) fn boot_config(reader: impl Read, name: &str) -> Result<String, BuildError> {
-    let bad = |reason: String| BuildError::PackageContent { package: name.to_owned(), reason };
-    let package = deb::open(reader).map_err(|source| BuildError::Package { package: name.to_owned(), source })?;
-    let data = package.data(MAX_DATA).map_err(|source| BuildError::Package { package: name.to_owned(), source })?;
+    let bad = |reason: String| BuildError::PackageContent {
+        package: name.to_owned(),
+        reason,
+    };
+    let package = deb::open(reader).map_err(|source| BuildError::Package {
+        package: name.to_owned(),
+        source,
+    })?;
+    let data = package
+        .data(MAX_DATA)
+        .map_err(|source| BuildError::Package {
+            package: name.to_owned(),
+            source,
+        })?;
     let mut archive = tar::Archive::new(data);
     for entry in archive.entries().map_err(|error| bad(error.to_string()))? {
         let entry = entry.map_err(|error| bad(error.to_string()))?;
@@ -32,9 +43,15 @@ pub(crate) fn boot_config(reader: impl Read, name: &str) -> Result<String, Build
         if path.starts_with("boot/config-") && entry.header().entry_type().is_file() {
             let mut text = String::new();
             if entry.size() > MAX_CONFIG {
-                return Err(bad(format!("{path} has {} bytes; {MAX_CONFIG} at most are expected", entry.size())));
+                return Err(bad(format!(
+                    "{path} has {} bytes; {MAX_CONFIG} at most are expected",
+                    entry.size()
+                )));
             }
-            entry.take(MAX_CONFIG).read_to_string(&mut text).map_err(|error| bad(format!("{path}: {error}")))?;
+            entry
+                .take(MAX_CONFIG)
+                .read_to_string(&mut text)
+                .map_err(|error| bad(format!("{path}: {error}")))?;
             return Ok(text);
         }
     }

@@ -17,7 +17,10 @@ use crate::failure::Failure;
 
 /// The project around the current folder, or the one that was named.
 pub(crate) fn project(global: &Global) -> Result<Project, Failure> {
-    let folder = global.project.clone().unwrap_or_else(|| Utf8PathBuf::from("."));
+    let folder = global
+        .project
+        .clone()
+        .unwrap_or_else(|| Utf8PathBuf::from("."));
     let folder = folder.canonicalize_utf8().unwrap_or(folder);
     Ok(Project::find(&folder)?)
 }
@@ -36,14 +39,28 @@ impl Online {
     pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
         let directories = Directories::from_environment()?;
         let cancel = Cancel::on_signals()?;
-        let named = global.mirrors.iter().map(|text| parse_assignment(text)).collect::<Result<Vec<_>, _>>()?;
+        let named = global
+            .mirrors
+            .iter()
+            .map(|text| parse_assignment(text))
+            .collect::<Result<Vec<_>, _>>()?;
         let mirrors = Mirrors::resolve(&named, &directories)?;
         let store = Store::open(&directories.cache)?;
-        Ok(Self { http: Http::new(cancel.clone()), mirrors, store, directories, cancel })
+        Ok(Self {
+            http: Http::new(cancel.clone()),
+            mirrors,
+            store,
+            directories,
+            cancel,
+        })
     }
 
     pub(crate) fn downloads(&self) -> Downloads<'_> {
-        Downloads { http: &self.http, mirrors: &self.mirrors, store: &self.store }
+        Downloads {
+            http: &self.http,
+            mirrors: &self.mirrors,
+            store: &self.store,
+        }
     }
 
     pub(crate) fn engine(&self) -> Result<Engine, Failure> {
@@ -51,7 +68,11 @@ impl Online {
     }
 
     pub(crate) fn tools<'a>(&'a self, project: &'a Project, engine: &'a Engine) -> Tools<'a> {
-        Tools { project, engine, downloads: self.downloads() }
+        Tools {
+            project,
+            engine,
+            downloads: self.downloads(),
+        }
     }
 }
 

@@ -62,7 +62,9 @@ impl Failure {
     pub(crate) fn category(&self) -> Option<Category> {
         Some(match self {
             Self::Build(error) => error.category(),
-            Self::Several { errors, .. } => errors.first().map_or(Category::Bug, BuildError::category),
+            Self::Several { errors, .. } => {
+                errors.first().map_or(Category::Bug, BuildError::category)
+            }
             Self::Environment(error) => error.category(),
             Self::Mirror(error) => error.category(),
             Self::Session(error) => error.category(),

@@ -37,7 +37,11 @@ pub(crate) fn start_logging(global: &Global) {
 }
 
 /// Writes a result: the value itself as JSON, or what `text` makes of it.
-pub(crate) fn result<T: Serialize>(global: &Global, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+pub(crate) fn result<T: Serialize>(
+    global: &Global,
+    value: &T,
+    text: impl FnOnce(&T) -> String,
+) -> Result<(), Failure> {
     let text = match global.format {
         Format::Json => serde_json::to_string_pretty(value).map_err(io::Error::other)? + "\n",
         Format::Text => text(value),
@@ -58,20 +62,40 @@ pub(crate) fn note(global: &Global, text: &str) {
 /// Shows why a command failed.
 pub(crate) fn render_failure(failure: &Failure, global: &Global) {
     if failure.category() == Some(Category::Interrupted) {
-        note(global, "stopped; containers are gone, and the result before is untouched");
+        note(
+            global,
+            "stopped; containers are gone, and the result before is untouched",
+        );
         return;
     }
-    let styles = if wants_colour() { ThemeStyles::ansi() } else { ThemeStyles::none() };
-    let theme = GraphicalTheme { styles, ..GraphicalTheme::unicode() };
+    let styles = if wants_colour() {
+        ThemeStyles::ansi()
+    } else {
+        ThemeStyles::none()
+    };
+    let theme = GraphicalTheme {
+        styles,
+        ..GraphicalTheme::unicode()
+    };
     let width = terminal_size_or(100);
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(width).with_links(false).with_context_lines(1);
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_width(width)
+        .with_links(false)
+        .with_context_lines(1);
     let mut text = String::new();
     if handler.render_report(&mut text, failure).is_err() {
         text = failure.to_string();
     }
-    let _ = writeln!(io::stderr(), "error: {}", text.trim_start().trim_start_matches(['×', ' ']).trim_end());
+    let _ = writeln!(
+        io::stderr(),
+        "error: {}",
+        text.trim_start().trim_start_matches(['×', ' ']).trim_end()
+    );
 }
 
 fn terminal_size_or(default: usize) -> usize {
-    var("COLUMNS").and_then(|columns| columns.parse().ok()).unwrap_or(default).clamp(60, 140)
+    var("COLUMNS")
+        .and_then(|columns| columns.parse().ok())
+        .unwrap_or(default)
+        .clamp(60, 140)
 }

@@ -20,7 +20,14 @@ pub(crate) fn reporter(global: &Global) -> Box<dyn Reporter + '_> {
     } else if is_lively() {
         Box::new(Bar::new())
     } else {
-        Box::new(Lines { global, state: Mutex::new(LineState { watch: Stopwatch::start(), spoken: Duration::ZERO, phase: String::new() }) })
+        Box::new(Lines {
+            global,
+            state: Mutex::new(LineState {
+                watch: Stopwatch::start(),
+                spoken: Duration::ZERO,
+                phase: String::new(),
+            }),
+        })
     }
 }
 
@@ -50,7 +57,8 @@ impl Bar {
 
 impl Reporter for Bar {
     fn phase(&self, name: &str) {
-        self.bar.set_style(Self::style("{spinner} {prefix} {elapsed_precise}"));
+        self.bar
+            .set_style(Self::style("{spinner} {prefix} {elapsed_precise}"));
         self.bar.reset();
         self.bar.set_prefix(name.to_owned());
     }
@@ -92,7 +100,10 @@ impl Reporter for Lines<'_> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         name.clone_into(&mut state.phase);
         state.spoken = state.watch.elapsed();
-        note(self.global, &format!("[{:>4} s] {name}", state.spoken.as_secs()));
+        note(
+            self.global,
+            &format!("[{:>4} s] {name}", state.spoken.as_secs()),
+        );
     }
 
     fn progress(&self, done: u64, expected: u64, unit: Unit) {
@@ -106,7 +117,10 @@ impl Reporter for Lines<'_> {
             Unit::Bytes => format!("{} of {}", HumanBytes(done), HumanBytes(expected)),
             Unit::Objects => format!("{done} of about {} objects", expected.max(done)),
         };
-        note(self.global, &format!("[{:>4} s] {}: {amount}", now.as_secs(), state.phase));
+        note(
+            self.global,
+            &format!("[{:>4} s] {}: {amount}", now.as_secs(), state.phase),
+        );
     }
 
     fn note(&self, text: &str) {

@@ -343,8 +343,12 @@ pub fn rule_violations(line: Line, config: &DotConfig) -> Vec<String> {
 /// the compiler's version, is part of it where it differs.
 pub fn render_difference(before: &DotConfig, after: &DotConfig) -> String {
     let symbols: BTreeSet<_> = before.0.keys().chain(after.0.keys()).collect();
-    let changed = symbols.into_iter().filter(|symbol| !before.get(symbol).same_as(after.get(symbol)));
-    changed.map(|symbol| render(symbol, after.get(symbol))).collect()
+    let changed = symbols
+        .into_iter()
+        .filter(|symbol| !before.get(symbol).same_as(after.get(symbol)));
+    changed
+        .map(|symbol| render(symbol, after.get(symbol)))
+        .collect()
 }
 
 fn render(symbol: &Symbol, value: &Value) -> String {

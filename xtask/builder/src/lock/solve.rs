@@ -36,9 +36,24 @@ pub(super) fn solve(
     log_path: &Utf8PathBuf,
     reporter: &dyn Reporter,
 ) -> Result<BTreeSet<Solved>, BuildError> {
-    let names: Vec<PackageName> = bootstrap.iter().map(|package| package.name.clone()).collect();
-    let tag = Sha256::of(format!("solver{}{}", canonical_json(&bootstrap), scripts::assembly())).to_string();
-    let assembly = Assembly { container, tag: &tag, bootstrap: &names, packages: bootstrap, suites: &index.suites(), log: log_path };
+    let names: Vec<PackageName> = bootstrap
+        .iter()
+        .map(|package| package.name.clone())
+        .collect();
+    let tag = Sha256::of(format!(
+        "solver{}{}",
+        canonical_json(&bootstrap),
+        scripts::assembly()
+    ))
+    .to_string();
+    let assembly = Assembly {
+        container,
+        tag: &tag,
+        bootstrap: &names,
+        packages: bootstrap,
+        suites: &index.suites(),
+        log: log_path,
+    };
     let image = image::ensure(engine, downloads, assembly, reporter)?;
     let wanted: Vec<&str> = container.packages.iter().map(PackageName::as_str).collect();
     let solver = engine.create(&ContainerSpec {
@@ -52,7 +67,9 @@ pub(super) fn solve(
         terminal: false,
     })?;
     let sizes = measure(index)?;
-    solver.put("/", |writer| write_repository(writer, container, index, &sizes))?;
+    solver.put("/", |writer| {
+        write_repository(writer, container, index, &sizes)
+    })?;
     let mut answer = Vec::new();
     let mut log = Log::create(log_path)?;
     let exit = solver.run(DEADLINE, |stream, bytes| match stream {
@@ -65,7 +82,12 @@ pub(super) fn solve(
     engine.remove_image(&image)?;
     if exit.code != 0 {
         let what = format!("solving the packages of container `{}`", container.name);
-        return Err(BuildError::Script { what, code: exit.code, lines, log: log_path.clone() });
+        return Err(BuildError::Script {
+            what,
+            code: exit.code,
+            lines,
+            log: log_path.clone(),
+        });
     }
     Ok(parse(&String::from_utf8_lossy(&answer)))
 }
@@ -83,48 +105,79 @@ type Measure = (u64, Sha256);
 
 fn measure(index: &Index<'_>) -> Result<Vec<Vec<Measure>>, BuildError> {
     let of_suite = |suite: &Suite| {
-        suite.components.iter().map(|component| {
-            let mut reader = index.read(component)?;
-            let mut hasher = sha2::Sha256::new();
-            let mut buffer = vec![0; 128 * 1024];
-            let mut size = 0;
-            loop {
-                let count = reader.read(&mut buffer).map_err(|error| unreadable(suite, &error))?;
-                if count == 0 {
-                    return Ok((size, Sha256::finish(hasher)));
+        suite
+            .components
+            .iter()
+            .map(|component| {
+                let mut reader = index.read(component)?;
+                let mut hasher = sha2::Sha256::new();
+                let mut buffer = vec![0; 128 * 1024];
+                let mut size = 0;
+                loop {
+                    let count = reader
+                        .read(&mut buffer)
+                        .map_err(|error| unreadable(suite, &error))?;
+                    if count == 0 {
+                        return Ok((size, Sha256::finish(hasher)));
+                    }
+                    hasher.update(&buffer[..count]);
+                    size += count as u64;
                 }
-                hasher.update(&buffer[..count]);
-                size += count as u64;
-            }
-        }).collect()
+            })
+            .collect()
     };
     index.suites.iter().map(of_suite).collect()
 }
 
 fn unreadable(suite: &Suite, error: &io::Error) -> BuildError {
-    BuildError::Metadata { url: format!("the index of {} {}", suite.locked.archive, suite.locked.suite), reason: error.to_string() }
+    BuildError::Metadata {
+        url: format!(
+            "the index of {} {}",
+            suite.locked.archive, suite.locked.suite
+        ),
+        reason: error.to_string(),
+    }
 }
 
 /// Writes `/repository`: the verified indexes, each with a `Release` that names it. What apt trusts
 /// here is the tool's own verification, so the source is marked as trusted.
-fn write_repository(writer: &mut dyn Write, container: &Container, index: &Index<'_>, sizes: &[Vec<Measure>]) -> io::Result<()> {
+fn write_repository(
+    writer: &mut dyn Write,
+    container: &Container,
+    index: &Index<'_>,
+    sizes: &[Vec<Measure>],
+) -> io::Result<()> {
     let mut tar = tar::Builder::new(writer);
     let architecture = container.architecture.debian();
     let mut sources = String::new();
     for (suite, sizes) in index.suites.iter().zip(sizes) {
         let (archive, name) = (&suite.locked.archive, &suite.locked.suite);
-        let components: Vec<_> = suite.components.iter().map(|component| component.name.as_str()).collect();
+        let components: Vec<_> = suite
+            .components
+            .iter()
+            .map(|component| component.name.as_str())
+            .collect();
         let components = components.join(" ");
-        let mut release = format!("Suite: {name}\nCodename: {name}\nArchitectures: {architecture}\nComponents: {components}\nSHA256:\n");
+        let mut release = format!(
+            "Suite: {name}\nCodename: {name}\nArchitectures: {architecture}\nComponents: {components}\nSHA256:\n"
+        );
         for (component, (size, sha256)) in suite.components.iter().zip(sizes) {
             let path = format!("{}/binary-{architecture}/Packages", component.name);
             let mut header = header(tar::EntryType::Regular, 0o644);
             header.set_size(*size);
             let reader = index.read(component).map_err(io::Error::other)?;
-            tar.append_data(&mut header, format!("repository/{archive}/dists/{name}/{path}"), reader)?;
+            tar.append_data(
+                &mut header,
+                format!("repository/{archive}/dists/{name}/{path}"),
+                reader,
+            )?;
             let _ = writeln!(release, " {sha256} {size} {path}");
         }
-        append_file(&mut tar, &format!("repository/{archive}/dists/{name}/Release"), release.as_bytes())?;
+        append_file(
+            &mut tar,
+            &format!("repository/{archive}/dists/{name}/Release"),
+            release.as_bytes(),
+        )?;
         let _ = write!(
             sources,
             "Types: deb\nURIs: file:/repository/{archive}\nSuites: {name}\nComponents: {components}\nArchitectures: {architecture}\nTrusted: yes\n\n"

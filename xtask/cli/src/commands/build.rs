@@ -23,21 +23,46 @@ pub(crate) fn run(global: &Global, command: &Build) -> Result<(), Failure> {
     let online = Online::open(global)?;
     let engine = online.engine()?;
     let reporter = progress::reporter(global);
-    let built = build(online.tools(&project, &engine), &planned, command.jobs, &*reporter)?;
+    let built = build(
+        online.tools(&project, &engine),
+        &planned,
+        command.jobs,
+        &*reporter,
+    )?;
     drop(reporter);
-    let report = Report { path: built.path.to_string(), manifest: &built.manifest, run: &built.run };
+    let report = Report {
+        path: built.path.to_string(),
+        manifest: &built.manifest,
+        run: &built.run,
+    };
     output::result(global, &report, |_| text(&built, command.no_smoke))
 }
 
 fn text(built: &Built, no_smoke: bool) -> String {
-    let mut text = format!("{}: {}, plan {}\n", built.path, built.manifest.kernel_release, built.manifest.plan_id);
+    let mut text = format!(
+        "{}: {}, plan {}\n",
+        built.path, built.manifest.kernel_release, built.manifest.plan_id
+    );
     for (name, artifact) in &built.manifest.artifacts {
-        text.push_str(&format!("  {} {:>10} {name}\n", artifact.sha256, artifact.size));
+        text.push_str(&format!(
+            "  {} {:>10} {name}\n",
+            artifact.sha256, artifact.size
+        ));
     }
     for phase in &built.run.phases {
-        let memory = phase.peak_memory.map(|bytes| format!(", at most {} MiB of memory", bytes >> 20)).unwrap_or_default();
-        text.push_str(&format!("  {:>8.1} s  {}{memory}\n", phase.seconds, phase.name));
+        let memory = phase
+            .peak_memory
+            .map(|bytes| format!(", at most {} MiB of memory", bytes >> 20))
+            .unwrap_or_default();
+        text.push_str(&format!(
+            "  {:>8.1} s  {}{memory}\n",
+            phase.seconds, phase.name
+        ));
     }
-    text.push_str(if no_smoke { "smoke: not run (--no-smoke)\n" } else { "smoke: not run (there is no smoke boot yet)\n" });
+    text.push_str(if no_smoke {
+        "smoke: not run (--no-smoke)\n"
+    } else {
+        "smoke: not run (there is no smoke boot yet)\n"
+    });
     text
 }

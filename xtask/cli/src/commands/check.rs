@@ -38,7 +38,11 @@ pub(crate) fn run(global: &Global, command: &Check) -> Result<(), Failure> {
         errors.extend(unused_containers(&project, &checked)?);
     }
     fail(errors, names.len())?;
-    let rows = if command.configure { configure(global, &project, &checked)? } else { checked.iter().map(row).collect() };
+    let rows = if command.configure {
+        configure(global, &project, &checked)?
+    } else {
+        checked.iter().map(row).collect()
+    };
     output::result(global, &rows, |rows| rows.iter().map(text).collect())
 }
 
@@ -55,33 +59,63 @@ pub(crate) fn fail(mut errors: Vec<BuildError>, total: usize) -> Result<(), Fail
     match errors.len() {
         0 => Ok(()),
         1 => Err(errors.remove(0).into()),
-        count => Err(Failure::Several { count, total: total.max(count), errors }),
+        count => Err(Failure::Several {
+            count,
+            total: total.max(count),
+            errors,
+        }),
     }
 }
 
 fn unused_containers(project: &Project, planned: &[Planned]) -> Result<Vec<BuildError>, Failure> {
     let names = project.containers()?;
-    let unused = names.iter().filter(|name| planned.iter().all(|planned| planned.container.name != **name));
-    let check = |name: &model::names::Name| project.container(name.as_str()).and_then(|container| Ok(project.container_lock(&container)?));
+    let unused = names.iter().filter(|name| {
+        planned
+            .iter()
+            .all(|planned| planned.container.name != **name)
+    });
+    let check = |name: &model::names::Name| {
+        project
+            .container(name.as_str())
+            .and_then(|container| Ok(project.container_lock(&container)?))
+    };
     Ok(unused.filter_map(|name| check(name).err()).collect())
 }
 
-fn configure(global: &Global, project: &Project, planned: &[Planned]) -> Result<Vec<Checked>, Failure> {
+fn configure(
+    global: &Global,
+    project: &Project,
+    planned: &[Planned],
+) -> Result<Vec<Checked>, Failure> {
     let online = Online::open(global)?;
     let engine = online.engine()?;
     let reporter = progress::reporter(global);
     let mut rows = Vec::new();
     for planned in planned {
         let configured = configure_only(online.tools(project, &engine), planned, &*reporter)?;
-        let lost = configured.losses.iter().map(|loss| (loss.symbol.to_string(), loss.reason.clone().unwrap_or_default()));
+        let lost = configured.losses.iter().map(|loss| {
+            (
+                loss.symbol.to_string(),
+                loss.reason.clone().unwrap_or_default(),
+            )
+        });
         let lost = configured.from_stock.then(|| lost.collect());
-        rows.push(Checked { kernel_release: Some(configured.kernel_release), lost, ..row(planned) });
+        rows.push(Checked {
+            kernel_release: Some(configured.kernel_release),
+            lost,
+            ..row(planned)
+        });
     }
     Ok(rows)
 }
 
 fn row(planned: &Planned) -> Checked {
-    Checked { recipe: planned.recipe.name.to_string(), plan_id: planned.plan.id().to_string(), kernel_release: None, lost: None }
+    Checked {
+        recipe: planned.recipe.name.to_string(),
+        plan_id: planned.plan.id().to_string(),
+        kernel_release: None,
+        lost: None,
+    }
 }
 
 fn text(row: &Checked) -> String {

@@ -26,13 +26,20 @@ pub(crate) fn run(global: &Global, command: &Clean) -> Result<(), Failure> {
         // A typing mistake must not pass for a recipe without results.
         project.recipe(name)?;
     }
-    cleaned.removed.extend(clean_results(&project, &command.recipes)?);
+    cleaned
+        .removed
+        .extend(clean_results(&project, &command.recipes)?);
     if command.all {
         clean_caches(&project, &mut cleaned)?;
     }
-    output::result(global, &cleaned, |cleaned| match cleaned.removed.as_slice() {
-        [] => "nothing to remove\n".to_owned(),
-        removed => removed.iter().map(|what| format!("removed {what}\n")).collect(),
+    output::result(global, &cleaned, |cleaned| {
+        match cleaned.removed.as_slice() {
+            [] => "nothing to remove\n".to_owned(),
+            removed => removed
+                .iter()
+                .map(|what| format!("removed {what}\n"))
+                .collect(),
+        }
     })
 }
 
@@ -45,7 +52,12 @@ fn clean_caches(_project: &Project, cleaned: &mut Cleaned) -> Result<(), Failure
         Ok(()) => cleaned.removed.push(directories.cache.to_string()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(source) => {
-            return Err(builder::error::BuildError::File { attempt: "removing", path: directories.cache, source }.into());
+            return Err(builder::error::BuildError::File {
+                attempt: "removing",
+                path: directories.cache,
+                source,
+            }
+            .into());
         }
     }
     Ok(())

@@ -23,12 +23,27 @@ struct Difference {
 pub(crate) fn run(global: &Global, command: &Config) -> Result<(), Failure> {
     let project = context::project(global)?;
     let planned = Planned::load(&project, &command.recipe)?;
-    if !command.diff && !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
-        let help = format!("run it on a terminal, or `cargo xtask config {} --diff`", command.recipe);
-        return Err(Failure::Usage("menuconfig needs a terminal".to_owned(), help));
+    let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if !command.diff && !on_terminal {
+        let help = format!(
+            "run it on a terminal, or `cargo xtask config {} --diff`",
+            command.recipe
+        );
+        return Err(Failure::Usage(
+            "menuconfig needs a terminal".to_owned(),
+            help,
+        ));
     }
-    let name = command.save.clone().unwrap_or_else(|| format!("{}-local.config", command.recipe));
-    let name = name.parse().map_err(|error| Failure::Usage(format!("{error}"), "name a fragment such as `local.config`".to_owned()))?;
+    let name = command
+        .save
+        .clone()
+        .unwrap_or_else(|| format!("{}-local.config", command.recipe));
+    let name = name.parse().map_err(|error| {
+        Failure::Usage(
+            format!("{error}"),
+            "name a fragment such as `local.config`".to_owned(),
+        )
+    })?;
     let online = Online::open(global)?;
     let engine = online.engine()?;
     let reporter = progress::reporter(global);
@@ -36,7 +51,14 @@ pub(crate) fn run(global: &Global, command: &Config) -> Result<(), Failure> {
     if command.diff {
         let fragment = difference(tools, &planned, &*reporter)?;
         drop(reporter);
-        return output::result(global, &Difference { fragment, saved: None }, |difference| difference.fragment.clone());
+        return output::result(
+            global,
+            &Difference {
+                fragment,
+                saved: None,
+            },
+            |difference| difference.fragment.clone(),
+        );
     }
     let fragment = edit(tools, &planned, reporter)?;
     if fragment.is_empty() {
@@ -44,9 +66,23 @@ pub(crate) fn run(global: &Global, command: &Config) -> Result<(), Failure> {
         return Ok(());
     }
     let path = save(&project, &name, &fragment)?;
-    let saved = path.strip_prefix(project.root()).unwrap_or(&path).to_string();
-    let difference = Difference { fragment, saved: Some(saved) };
-    output::result(global, &difference, |difference| difference.fragment.clone())?;
-    output::note(global, &format!("saved to recipes/config/{name}; add \"{name}\" to the fragments of recipes/{}.toml to keep it", command.recipe));
+    let saved = path
+        .strip_prefix(project.root())
+        .unwrap_or(&path)
+        .to_string();
+    let difference = Difference {
+        fragment,
+        saved: Some(saved),
+    };
+    output::result(global, &difference, |difference| {
+        difference.fragment.clone()
+    })?;
+    output::note(
+        global,
+        &format!(
+            "saved to recipes/config/{name}; add \"{name}\" to the fragments of recipes/{}.toml to keep it",
+            command.recipe
+        ),
+    );
     Ok(())
 }

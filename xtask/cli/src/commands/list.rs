@@ -22,11 +22,21 @@ struct Row {
 pub(crate) fn run(global: &Global) -> Result<(), Failure> {
     let project = context::project(global)?;
     let names = project.recipes()?;
-    let rows: Vec<_> = names.iter().map(|name| row(&project, name.as_str())).collect();
+    let rows: Vec<_> = names
+        .iter()
+        .map(|name| row(&project, name.as_str()))
+        .collect();
     output::result(global, &rows, |rows| {
         let width = rows.iter().map(|row| row.recipe.len()).max().unwrap_or(0);
         let states = rows.iter().map(|row| row.state.len()).max().unwrap_or(0);
-        rows.iter().map(|row| format!("{:width$}  {:states$}  {}\n", row.recipe, row.state, row.summary)).collect()
+        rows.iter()
+            .map(|row| {
+                format!(
+                    "{:width$}  {:states$}  {}\n",
+                    row.recipe, row.state, row.summary
+                )
+            })
+            .collect()
     })
 }
 
@@ -47,7 +57,13 @@ fn row(project: &Project, name: &str) -> Row {
         },
         Err(error) => {
             let summary = format!("{error}; see `cargo xtask check {name}`");
-            Row { recipe: name.to_owned(), summary, target: String::new(), for_release: false, state }
+            Row {
+                recipe: name.to_owned(),
+                summary,
+                target: String::new(),
+                for_release: false,
+                state,
+            }
         }
     }
 }

@@ -52,12 +52,17 @@ pub(crate) fn run(global: &Global, command: &Lock) -> Result<(), Failure> {
 }
 
 fn text(row: &Row) -> String {
-    format!("{}: {} ({} packages, {:.1} MB), {}\n", row.name, row.lock, row.packages, row.bytes as f64 / 1e6, row.state)
+    let (count, size) = (row.packages, indicatif::DecimalBytes(row.bytes));
+    format!("{}: {} ({count} packages, {size}), {}\n", row.name, row.lock, row.state)
 }
 
 /// The named recipes and containers, or all. A name that both have means both.
 fn subjects(project: &Project, names: &[String]) -> Result<Vec<Subject>, Failure> {
-    let containers: Vec<_> = project.containers()?.iter().map(ToString::to_string).collect();
+    let containers: Vec<_> = project
+        .containers()?
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let recipes: Vec<_> = project.recipes()?.iter().map(ToString::to_string).collect();
     let wanted = |name: &String| names.is_empty() || names.contains(name);
     for name in names {
@@ -65,8 +70,16 @@ fn subjects(project: &Project, names: &[String]) -> Result<Vec<Subject>, Failure
             return Err(unknown(name, &containers, &recipes).into());
         }
     }
-    let containers = containers.iter().filter(|name| wanted(name)).cloned().map(Subject::Container);
-    let recipes = recipes.iter().filter(|name| wanted(name)).cloned().map(Subject::Recipe);
+    let containers = containers
+        .iter()
+        .filter(|name| wanted(name))
+        .cloned()
+        .map(Subject::Container);
+    let recipes = recipes
+        .iter()
+        .filter(|name| wanted(name))
+        .cloned()
+        .map(Subject::Recipe);
     Ok(containers.chain(recipes).collect())
 }
 
@@ -74,7 +87,12 @@ fn unknown(name: &str, containers: &[String], recipes: &[String]) -> BuildError 
     let known: Vec<_> = recipes.iter().chain(containers).cloned().collect();
     let near = model::names::nearest(name, known.iter().map(String::as_str));
     let near = near.into_iter().map(str::to_owned).collect();
-    BuildError::Unknown { kind: "recipe or container", name: name.to_owned(), near, known }
+    BuildError::Unknown {
+        kind: "recipe or container",
+        name: name.to_owned(),
+        near,
+        known,
+    }
 }
 
 fn check(global: &Global, project: &Project, subjects: &[Subject]) -> Result<(), Failure> {
@@ -100,45 +118,87 @@ fn check_one(project: &Project, subject: &Subject) -> Result<Row, BuildError> {
         Subject::Recipe(name) => {
             let recipe = project.recipe(name)?;
             let container = project.container(recipe.container.value.as_str())?;
-            Ok(recipe_row(name, &project.recipe_lock(&recipe, &container)?, state))
+            Ok(recipe_row(
+                name,
+                &project.recipe_lock(&recipe, &container)?,
+                state,
+            ))
         }
     }
 }
 
 fn container_row(name: &str, lock: &model::lock::ContainerLock, state: &'static str) -> Row {
     let bytes = lock.packages.iter().map(|package| package.size).sum();
-    Row { name: name.to_owned(), lock: format!("containers/{name}.lock"), state, packages: lock.packages.len(), bytes }
+    Row {
+        name: name.to_owned(),
+        lock: format!("containers/{name}.lock"),
+        state,
+        packages: lock.packages.len(),
+        bytes,
+    }
 }
 
 fn recipe_row(name: &str, lock: &model::lock::RecipeLock, state: &'static str) -> Row {
     let bytes = lock.inputs.iter().map(|input| input.package.size).sum();
-    Row { name: name.to_owned(), lock: format!("recipes/{name}.lock"), state, packages: lock.inputs.len(), bytes }
+    Row {
+        name: name.to_owned(),
+        lock: format!("recipes/{name}.lock"),
+        state,
+        packages: lock.inputs.len(),
+        bytes,
+    }
 }
 
-fn write(project: &Project, online: &Online, subjects: &[Subject], reporter: &dyn Reporter) -> Result<Vec<Row>, Failure> {
-    let needs_engine = subjects.iter().any(|subject| matches!(subject, Subject::Container(_)));
-    let engine = if needs_engine { Some(online.engine()?) } else { None };
+fn write(
+    project: &Project,
+    online: &Online,
+    subjects: &[Subject],
+    reporter: &dyn Reporter,
+) -> Result<Vec<Row>, Failure> {
+    let needs_engine = subjects
+        .iter()
+        .any(|subject| matches!(subject, Subject::Container(_)));
+    let engine = if needs_engine {
+        Some(online.engine()?)
+    } else {
+        None
+    };
     let mut rows = Vec::new();
     for subject in subjects {
         rows.push(match (subject, &engine) {
             (Subject::Container(name), Some(engine)) => {
                 let container = project.container(name)?;
-                let lock = lock::lock_container(project, engine, online.downloads(), &container, reporter)?;
+                let lock = lock::lock_container(
+                    project,
+                    engine,
+                    online.downloads(),
+                    &container,
+                    reporter,
+                )?;
                 if let Some(before) = before(project.container_lock(&container)) {
                     lock::check_not_older(&before.suites, &lock.suites)?;
                 }
-                save(project, &format!("containers/{name}.lock"), lock.render(&container.name))?;
+                save(
+                    project,
+                    &format!("containers/{name}.lock"),
+                    lock.render(&container.name),
+                )?;
                 container_row(name, &lock, "written")
             }
             (Subject::Container(_), None) => continue,
             (Subject::Recipe(name), _) => {
                 let recipe = project.recipe(name)?;
                 let container = project.container(recipe.container.value.as_str())?;
-                let lock = lock::lock_recipe(project, online.downloads(), &recipe, &container, reporter)?;
+                let lock =
+                    lock::lock_recipe(project, online.downloads(), &recipe, &container, reporter)?;
                 if let Some(before) = before(project.recipe_lock(&recipe, &container)) {
                     lock::check_not_older(&before.suites, &lock.suites)?;
                 }
-                save(project, &format!("recipes/{name}.lock"), lock.render(&recipe.name))?;
+                save(
+                    project,
+                    &format!("recipes/{name}.lock"),
+                    lock.render(&recipe.name),
+                )?;
                 recipe_row(name, &lock, "written")
             }
         });
@@ -151,16 +211,32 @@ fn before<T>(lock: Result<T, LockError>) -> Option<T> {
     lock.ok()
 }
 
-fn save(project: &Project, path: &str, text: Result<String, toml::ser::Error>) -> Result<(), BuildError> {
-    let text = text.map_err(|error| BuildError::Render { what: path.to_owned(), reason: error.to_string() })?;
+fn save(
+    project: &Project,
+    path: &str,
+    text: Result<String, toml::ser::Error>,
+) -> Result<(), BuildError> {
+    let text = text.map_err(|error| BuildError::Render {
+        what: path.to_owned(),
+        reason: error.to_string(),
+    })?;
     let full = project.root().join(path);
     let fresh = project.root().join(format!("{path}.new"));
-    let fail = |source| BuildError::File { attempt: "writing", path: full.clone(), source };
+    let fail = |source| BuildError::File {
+        attempt: "writing",
+        path: full.clone(),
+        source,
+    };
     fs::write(&fresh, text).map_err(fail)?;
     fs::rename(&fresh, &full).map_err(fail)
 }
 
-fn outdated(project: &Project, online: &Online, subjects: &[Subject], reporter: &dyn Reporter) -> Result<Vec<Row>, Failure> {
+fn outdated(
+    project: &Project,
+    online: &Online,
+    subjects: &[Subject],
+    reporter: &dyn Reporter,
+) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
     let mut errors = Vec::new();
     for subject in subjects {
@@ -168,15 +244,32 @@ fn outdated(project: &Project, online: &Online, subjects: &[Subject], reporter: 
         let (name, changes, row) = match subject {
             Subject::Container(name) => {
                 let container = project.container(name)?;
-                let lock = project.container_lock(&container).map_err(BuildError::from)?;
-                let changes = lock::outdated_container(project, online.downloads(), &container, &lock, reporter)?;
+                let lock = project
+                    .container_lock(&container)
+                    .map_err(BuildError::from)?;
+                let changes = lock::outdated_container(
+                    project,
+                    online.downloads(),
+                    &container,
+                    &lock,
+                    reporter,
+                )?;
                 (container.name, changes, container_row(name, &lock, state))
             }
             Subject::Recipe(name) => {
                 let recipe = project.recipe(name)?;
                 let container = project.container(recipe.container.value.as_str())?;
-                let lock = project.recipe_lock(&recipe, &container).map_err(BuildError::from)?;
-                let changes = lock::outdated_recipe(project, online.downloads(), &recipe, &container, &lock, reporter)?;
+                let lock = project
+                    .recipe_lock(&recipe, &container)
+                    .map_err(BuildError::from)?;
+                let changes = lock::outdated_recipe(
+                    project,
+                    online.downloads(),
+                    &recipe,
+                    &container,
+                    &lock,
+                    reporter,
+                )?;
                 (recipe.name, changes, recipe_row(name, &lock, state))
             }
         };

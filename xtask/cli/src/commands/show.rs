@@ -32,22 +32,48 @@ pub(crate) fn run(global: &Global, command: &Recipe) -> Result<(), Failure> {
 
 fn text(planned: &Planned, shown: &Shown<'_>) -> String {
     let plan = shown.plan;
-    let version = plan.environment.get("KDEB_PKGVERSION").map_or("", String::as_str);
+    let version = plan
+        .environment
+        .get("KDEB_PKGVERSION")
+        .map_or("", String::as_str);
     let mut lines = vec![
         format!("recipe     {}: {}", plan.recipe, shown.summary),
         format!("plan       {}", shown.plan_id),
-        format!("for        {} {}, {}", plan.target.distribution, plan.target.release, plan.architecture.debian()),
-        format!("version    {version} (release suffix {})", plan.version_suffix),
-        format!("container  {}, {} packages, lock {}", plan.container.name, planned.container_lock.packages.len(), plan.container.lock.short()),
+        format!(
+            "for        {} {}, {}",
+            plan.target.distribution,
+            plan.target.release,
+            plan.architecture.debian()
+        ),
+        format!(
+            "version    {version} (release suffix {})",
+            plan.version_suffix
+        ),
+        format!(
+            "container  {}, {} packages, lock {}",
+            plan.container.name,
+            planned.container_lock.packages.len(),
+            plan.container.lock.short()
+        ),
     ];
     for input in &plan.inputs {
         let package = &input.package;
-        lines.push(format!("input      {} {} ({} bytes)\n           sha256 {}", package.name, package.version, package.size, package.sha256));
+        lines.push(format!(
+            "input      {} {} ({} bytes)\n           sha256 {}",
+            package.name, package.version, package.size, package.sha256
+        ));
     }
     lines.push(format!("base       {}", base(&plan.base)));
-    lines.extend(plan.fragments.iter().map(|fragment| format!("fragment   {} {}", fragment.name, fragment.sha256.short())));
+    lines.extend(
+        plan.fragments
+            .iter()
+            .map(|fragment| format!("fragment   {} {}", fragment.name, fragment.sha256.short())),
+    );
     for (symbol, setting) in &planned.recipe.config.set {
-        lines.push(format!("sets       {symbol}={}: {}", setting.value.value, setting.value.reason));
+        lines.push(format!(
+            "sets       {symbol}={}: {}",
+            setting.value.value, setting.value.reason
+        ));
     }
     if !shown.for_release {
         lines.push("release    never: the recipe is not for release".to_owned());

@@ -15,10 +15,29 @@ use crate::output;
 pub(crate) fn run(global: &Global, command: &Test) -> Result<(), Failure> {
     let project = context::project(global)?;
     let cancel = Cancel::on_signals()?;
-    let runner = Runner { global, project: &project, cancel: &cancel };
+    let runner = Runner {
+        global,
+        project: &project,
+        cancel: &cancel,
+    };
     runner.cargo("formatting", &["fmt", "--all", "--check"])?;
-    runner.cargo("clippy", &["clippy", "--release", "--workspace", "--all-targets", "--locked", "--", "--deny", "warnings"])?;
-    runner.cargo("fast tests", &["test", "--release", "--workspace", "--locked"])?;
+    runner.cargo(
+        "clippy",
+        &[
+            "clippy",
+            "--release",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "--deny",
+            "warnings",
+        ],
+    )?;
+    runner.cargo(
+        "fast tests",
+        &["test", "--release", "--workspace", "--locked"],
+    )?;
     if command.quick {
         output::note(global, "skipped: real (--quick)");
         return Ok(());
@@ -30,7 +49,19 @@ pub(crate) fn run(global: &Global, command: &Test) -> Result<(), Failure> {
         output::note(global, &format!("skipped: real ({failure})"));
         return Ok(());
     }
-    let real = ["test", "--release", "--locked", "--package", "xtask", "--test", "real", "--", "--ignored", "--nocapture", "--test-threads=1"];
+    let real = [
+        "test",
+        "--release",
+        "--locked",
+        "--package",
+        "xtask",
+        "--test",
+        "real",
+        "--",
+        "--ignored",
+        "--nocapture",
+        "--test-threads=1",
+    ];
     runner.cargo("real tests", &real)?;
     if command.full {
         let full = real.map(|word| if word == "real" { "full" } else { word });
@@ -71,15 +102,21 @@ const DEADLINE: Duration = Duration::from_secs(4 * 60 * 60);
 impl Runner<'_> {
     /// Runs cargo on the project, with this process's terminal and settings.
     fn cargo(&self, what: &str, arguments: &[&str]) -> Result<(), Failure> {
-        output::note(self.global, &format!("==> {what}: cargo {}", arguments.join(" ")));
-        let mut process = Process::new("cargo", self.project.root(), DEADLINE, what).arguments(arguments.iter().copied());
+        output::note(
+            self.global,
+            &format!("==> {what}: cargo {}", arguments.join(" ")),
+        );
+        let mut process = Process::new("cargo", self.project.root(), DEADLINE, what)
+            .arguments(arguments.iter().copied());
         for name in PASSED_ON {
             if let Some(value) = var(name) {
                 process = process.environment(*name, value);
             }
         }
         match process.run(self.cancel) {
-            Err(ProcessError::Failed { .. }) => Err(Failure::Tests { what: what.to_owned() }),
+            Err(ProcessError::Failed { .. }) => Err(Failure::Tests {
+                what: what.to_owned(),
+            }),
             other => Ok(other?),
         }
     }

@@ -137,10 +137,12 @@ impl<'a> Container<'a> {
         let options = query::DownloadFromContainerOptionsBuilder::new()
             .path(path)
             .build();
-        let (docker, id) = (self.engine.docker.clone(), self.id.clone());
-        // The stream must own what it reads from.
-        let body = async_stream(docker, id, options);
-        self.engine.receive(body)
+        self.engine.receive(
+            self.engine
+                .docker
+                .download_from_container(&self.id, Some(options))
+                .boxed(),
+        )
     }
 
     /// Runs the container to its end and hands over what it writes, piece by piece.
@@ -178,7 +180,7 @@ impl<'a> Container<'a> {
                 match piece.map_err(fail)? {
                     LogOutput::StdErr { message } => output(OutputStream::Stderr, &message),
                     LogOutput::StdOut { message } | LogOutput::Console { message } => {
-                        output(OutputStream::Stdout, &message)
+                        output(OutputStream::Stdout, &message);
                     }
                     LogOutput::StdIn { .. } => {}
                 }
@@ -215,19 +217,43 @@ impl<'a> Container<'a> {
     pub fn run_on_terminal(&self) -> Result<Exit, EngineError> {
         let attempt = format!("running the {} container", self.purpose);
         let fail = |source| failed(&attempt, source);
-        let broken = |source| EngineError::Stream { attempt: attempt.clone(), source };
+        let broken = |source| EngineError::Stream {
+            attempt: attempt.clone(),
+            source,
+        };
         let _raw = terminal::Raw::enter().map_err(broken)?;
         self.engine.runtime.block_on(async {
-            let options = query::AttachContainerOptionsBuilder::new().stdin(true).stdout(true).stderr(true).stream(true).build();
+            let options = query::AttachContainerOptionsBuilder::new()
+                .stdin(true)
+                .stdout(true)
+                .stderr(true)
+                .stream(true)
+                .build();
             let docker = &self.engine.docker;
-            let attached = docker.attach_container(&self.id, Some(options)).await.map_err(fail)?;
-            docker.start_container(&self.id, None::<query::StartContainerOptions>).await.map_err(fail)?;
+            let attached = docker
+                .attach_container(&self.id, Some(options))
+                .await
+                .map_err(fail)?;
+            docker
+                .start_container(&self.id, None::<query::StartContainerOptions>)
+                .await
+                .map_err(fail)?;
             let (columns, rows) = terminal::size();
-            let size = query::ResizeContainerTTYOptionsBuilder::new().w(columns).h(rows).build();
-            docker.resize_container_tty(&self.id, size).await.map_err(fail)?;
+            let size = query::ResizeContainerTTYOptionsBuilder::new()
+                .w(columns)
+                .h(rows)
+                .build();
+            docker
+                .resize_container_tty(&self.id, size)
+                .await
+                .map_err(fail)?;
             terminal::connect(attached).await.map_err(broken)?;
             let code = self.exit_code().await.map_err(fail)?;
-            Ok(Exit { code, out_of_memory: false, peak_memory: None })
+            Ok(Exit {
+                code,
+                out_of_memory: false,
+                peak_memory: None,
+            })
         })
     }
 
@@ -325,15 +351,6 @@ fn create_body(spec: &ContainerSpec, labels: HashMap<String, String>) -> Contain
         host_config: Some(host),
         ..ContainerCreateBody::default()
     }
-}
-
-fn async_stream(
-    docker: bollard::Docker,
-    id: String,
-    options: query::DownloadFromContainerOptions,
-) -> impl futures_util::Stream<Item = Result<bytes::Bytes, bollard::errors::Error>> + Send + 'static
-{
-    docker.download_from_container(&id, Some(options)).boxed()
 }
 
 /// Watches a container's memory until it ends.

@@ -39,7 +39,11 @@ impl Engine {
                 answer = request => answer.map_err(Some),
             }
         });
-        let mut writer = ChannelWriter { sender, buffer: Vec::with_capacity(CHUNK), refused: false };
+        let mut writer = ChannelWriter {
+            sender,
+            buffer: Vec::with_capacity(CHUNK),
+            refused: false,
+        };
         let written = write(&mut writer).and_then(|()| writer.flush());
         if written.is_err() {
             // The engine must not take what was sent so far for the whole.
@@ -49,7 +53,10 @@ impl Engine {
         let refused = writer.refused;
         drop(writer);
         let answer = self.runtime.block_on(task);
-        let stream = |source| EngineError::Stream { attempt: attempt.to_owned(), source };
+        let stream = |source| EngineError::Stream {
+            attempt: attempt.to_owned(),
+            source,
+        };
         match (answer, written) {
             (Ok(Err(None)), _) => Err(Interrupted.into()),
             (Ok(Ok(())), Ok(())) => Ok(()),
