@@ -53,6 +53,9 @@ pub fn edit(
 
 fn menuconfig(workshop: &Workshop<'_>, planned: &Planned) -> Result<DotConfig, BuildError> {
     let mut environment = environment(planned);
+    // Lines and boxes are drawn with more than ASCII.
+    environment.retain(|(name, _)| name != "LC_ALL");
+    environment.push(("LC_ALL".to_owned(), "C.UTF-8".to_owned()));
     environment.push((
         "TERM".to_owned(),
         host::environment::var("TERM").unwrap_or_else(|| "xterm".to_owned()),

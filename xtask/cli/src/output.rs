@@ -30,7 +30,7 @@ pub(crate) fn start_logging(global: &Global) {
     tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)
-        .with_ansi(wants_colour())
+        .with_ansi(false)
         .without_time()
         .with_target(false)
         .init();

@@ -28,6 +28,8 @@ pub use stream::TarReader;
 
 /// The label that names the session which made a thing.
 const SESSION_LABEL: &str = "mptcp-kernels.session";
+/// The label that tells people what a container is for.
+const PURPOSE_LABEL: &str = "mptcp-kernels.purpose";
 /// The label that everything carries which outlives its session on purpose.
 const KEPT_LABEL: &str = "mptcp-kernels.kept";
 /// How long the engine may take to answer one request. Committing an image or receiving a kernel's

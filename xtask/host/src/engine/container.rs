@@ -97,7 +97,9 @@ impl<'a> Container<'a> {
     pub const USER: u64 = 1000;
 
     pub(super) fn create(engine: &'a Engine, spec: &ContainerSpec) -> Result<Self, EngineError> {
-        let body = create_body(spec, engine.labels(false));
+        let mut labels = engine.labels(false);
+        labels.insert(super::PURPOSE_LABEL.to_owned(), spec.purpose.clone());
+        let body = create_body(spec, labels);
         let options: Option<query::CreateContainerOptions> = None;
         let attempt = format!("creating the {} container", spec.purpose);
         let answer = engine.call(&attempt, engine.docker.create_container(options, body))?;
