@@ -52,13 +52,15 @@ pub struct Built {
 
 /// Times the phases of a run.
 pub(crate) struct Phases<'a> {
+    engine: &'a Engine,
     reporter: &'a dyn Reporter,
     done: Vec<Phase>,
 }
 
 impl<'a> Phases<'a> {
-    pub(crate) fn new(reporter: &'a dyn Reporter) -> Self {
+    pub(crate) fn new(engine: &'a Engine, reporter: &'a dyn Reporter) -> Self {
         Self {
+            engine,
             reporter,
             done: Vec::new(),
         }
@@ -70,13 +72,14 @@ impl<'a> Phases<'a> {
         work: impl FnOnce() -> Result<T, BuildError>,
     ) -> Result<T, BuildError> {
         self.reporter.phase(name);
+        self.engine.take_peak_memory();
         let watch = Stopwatch::start();
         let value = work()?;
         let seconds = (watch.elapsed().as_secs_f64() * 10.0).round() / 10.0;
         self.done.push(Phase {
             name: name.to_owned(),
             seconds,
-            peak_memory: None,
+            peak_memory: self.engine.take_peak_memory(),
         });
         Ok(value)
     }
@@ -98,7 +101,7 @@ pub fn build(
     let _lock = lock_recipe(&out, planned)?;
     let info = tools.engine.info()?;
     check_room(&out, planned)?;
-    let mut phases = Phases::new(reporter);
+    let mut phases = Phases::new(tools.engine, reporter);
     let workshop = open_workshop(tools, planned, &mut phases)?;
     let configured = phases.time("configure", || {
         configure::configure(&workshop, tools.downloads.store, planned, reporter)
@@ -106,12 +109,9 @@ pub fn build(
     let jobs = jobs.unwrap_or(info.cpus);
     let memory = info.memory / 10 * 9;
     let known = KnownObjects::of(tools.engine.cache(), &configured);
-    let (container, exit, objects) = phases.time("compile", || {
+    let (container, objects) = phases.time("compile", || {
         compile(&workshop, planned, jobs, memory, known.count, reporter)
     })?;
-    if let Some(phase) = phases.done.last_mut() {
-        phase.peak_memory = exit.peak_memory;
-    }
     known.remember(objects);
     let draft = Draft::create(&out, recipe)?;
     let artifacts = phases.time("collect", || {
@@ -137,7 +137,7 @@ pub fn configure_only(
     planned: &Planned,
     reporter: &dyn Reporter,
 ) -> Result<Configured, BuildError> {
-    let mut phases = Phases::new(reporter);
+    let mut phases = Phases::new(tools.engine, reporter);
     let workshop = open_workshop(tools, planned, &mut phases)?;
     phases.time("configure", || {
         configure::configure(&workshop, tools.downloads.store, planned, reporter)
@@ -273,6 +273,7 @@ fn run_record(
         started,
         phases,
         tool: env!("CARGO_PKG_VERSION").to_owned(),
+        tool_peak_memory: host::process::own_peak_memory(),
         engine: info.facts.clone(),
         jobs,
         smoke: "not-run".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use host::engine::{Container, Exit};
+use host::engine::Container;
 
 use crate::configure::{Workshop, environment};
 use crate::error::BuildError;
@@ -25,7 +25,7 @@ pub(crate) fn compile<'a>(
     memory: u64,
     expected_objects: u64,
     reporter: &dyn Reporter,
-) -> Result<(Container<'a>, Exit, u64), BuildError> {
+) -> Result<(Container<'a>, u64), BuildError> {
     let mut environment = environment(planned);
     environment.push(("JOBS".to_owned(), jobs.to_string()));
     let container = workshop.container(
@@ -55,7 +55,7 @@ pub(crate) fn compile<'a>(
         });
     }
     match watch.error {
-        _ if exit.code == 0 => Ok((container, exit, watch.objects)),
+        _ if exit.code == 0 => Ok((container, watch.objects)),
         Some(first) => Err(BuildError::Compile {
             error: first.text,
             file: first.file,

@@ -227,6 +227,15 @@ pub enum BuildError {
         /// The recipe.
         recipe: Name,
     },
+    /// Another process holds a lock for too long.
+    #[error("waited {} s for another process that makes {name}", deadline.as_secs())]
+    #[diagnostic(help("look whether it hangs, and stop it"))]
+    Stuck {
+        /// What it makes.
+        name: String,
+        /// How long was waited.
+        deadline: std::time::Duration,
+    },
     /// Locks that do not hold what the archive has now.
     #[error("the lock of `{name}` is outdated:\n  {}", changes.join("\n  "))]
     #[diagnostic(help("run `cargo xtask lock {name}` and commit the file it writes"))]
@@ -276,7 +285,8 @@ impl BuildError {
             | Self::Script { .. }
             | Self::OutOfMemory { .. }
             | Self::DiskFull { .. }
-            | Self::Busy { .. } => Category::Host,
+            | Self::Busy { .. }
+            | Self::Stuck { .. } => Category::Host,
             Self::Render { .. } => Category::Bug,
         }
     }

@@ -9,20 +9,22 @@ mod lock;
 mod show;
 mod test;
 
+use host::cancel::Cancel;
+
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
 
 /// Runs the command.
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Arguments, cancel: &Cancel) -> Result<(), Failure> {
     let global = &arguments.global;
     match &arguments.command {
         Command::List => list::run(global),
         Command::Show(command) => show::run(global, command),
-        Command::Check(command) => check::run(global, command),
-        Command::Lock(command) => lock::run(global, command),
-        Command::Config(command) => config::run(global, command),
-        Command::Build(command) => build::run(global, command),
-        Command::Clean(command) => clean::run(global, command),
-        Command::Test(command) => test::run(global, command),
+        Command::Check(command) => check::run(global, command, cancel),
+        Command::Lock(command) => lock::run(global, command, cancel),
+        Command::Config(command) => config::run(global, command, cancel),
+        Command::Build(command) => build::run(global, command, cancel),
+        Command::Clean(command) => clean::run(global, command, cancel),
+        Command::Test(command) => test::run(global, command, cancel),
     }
 }

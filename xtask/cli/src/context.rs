@@ -36,9 +36,8 @@ pub(crate) struct Online {
 }
 
 impl Online {
-    pub(crate) fn open(global: &Global) -> Result<Self, Failure> {
+    pub(crate) fn open(global: &Global, cancel: &Cancel) -> Result<Self, Failure> {
         let directories = Directories::from_environment()?;
-        let cancel = Cancel::on_signals()?;
         let named = global
             .mirrors
             .iter()
@@ -51,7 +50,7 @@ impl Online {
             mirrors,
             store,
             directories,
-            cancel,
+            cancel: cancel.clone(),
         })
     }
 

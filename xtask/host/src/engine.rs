@@ -4,8 +4,9 @@
 //! works as well: bytes go in and out as tar streams. Everything made is labelled with the
 //! session that made it, and what dead sessions left is reaped.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bollard::Docker;
@@ -108,6 +109,7 @@ pub struct Engine {
     cancel: Cancel,
     session: Session,
     cache: Utf8PathBuf,
+    peak_memory: Mutex<Option<u64>>,
 }
 
 impl Engine {
@@ -146,6 +148,7 @@ impl Engine {
             cancel,
             session,
             cache: cache.to_owned(),
+            peak_memory: Mutex::new(None),
         };
         engine.reap()?;
         Ok(engine)
@@ -154,6 +157,22 @@ impl Engine {
     /// The folder of the cache that this engine was connected with.
     pub fn cache(&self) -> &camino::Utf8Path {
         &self.cache
+    }
+
+    /// The most memory that any container was seen to use since this was asked last, in bytes.
+    pub fn take_peak_memory(&self) -> Option<u64> {
+        self.peak_memory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    fn saw_memory(&self, bytes: Option<u64>) {
+        let mut peak = self
+            .peak_memory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *peak = (*peak).max(bytes);
     }
 
     /// What stops this engine's calls.
@@ -351,24 +370,29 @@ impl Engine {
             "listing containers",
             self.docker.list_containers(Some(options)),
         )?;
+        let mut dead = BTreeSet::new();
         for container in containers {
             let owner = container
                 .labels
-                .and_then(|mut labels| labels.remove(SESSION_LABEL))
-                .unwrap_or_default();
-            if let Some(id) = container
-                .id
-                .filter(|_| Session::is_dead(&self.cache, &owner))
-            {
+                .and_then(|mut labels| labels.remove(SESSION_LABEL));
+            let (Some(owner), Some(id)) = (owner, container.id) else {
+                continue;
+            };
+            if Session::is_dead(&self.cache, &owner) {
                 tracing::info!("removing container {id}, left behind by a process that is gone");
                 self.remove_container(&id)?;
+                dead.insert(owner);
             }
         }
         for (name, owner) in self.volumes(SESSION_LABEL)? {
             if Session::is_dead(&self.cache, &owner) {
                 tracing::info!("removing volume {name}, left behind by a process that is gone");
                 self.remove_volume(&name)?;
+                dead.insert(owner);
             }
+        }
+        for owner in dead {
+            Session::forget(&self.cache, &owner)?;
         }
         Ok(())
     }

@@ -123,6 +123,16 @@ impl fmt::Display for Tail<'_> {
     }
 }
 
+/// The most memory that this process ever held, in bytes; `None` where the host does not tell.
+pub fn own_peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
 /// The end of what a stream gave.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Output {

@@ -57,6 +57,8 @@ pub struct Run {
     pub tool: String,
     /// The container engine and its host, as it tells them.
     pub engine: BTreeMap<String, String>,
+    /// The most memory that the tool itself used, in bytes, where the host tells.
+    pub tool_peak_memory: Option<u64>,
     /// How many compiler jobs ran side by side.
     pub jobs: u32,
     /// What became of the smoke boot: `not-run` where there was none.

@@ -2,6 +2,7 @@
 
 use builder::build::{Built, build};
 use builder::plan::Planned;
+use host::cancel::Cancel;
 use serde::Serialize;
 
 use crate::arguments::{Build, Global};
@@ -17,10 +18,10 @@ struct Report<'a> {
     run: &'a model::manifest::Run,
 }
 
-pub(crate) fn run(global: &Global, command: &Build) -> Result<(), Failure> {
+pub(crate) fn run(global: &Global, command: &Build, cancel: &Cancel) -> Result<(), Failure> {
     let project = context::project(global)?;
     let planned = Planned::load(&project, &command.recipe)?;
-    let online = Online::open(global)?;
+    let online = Online::open(global, cancel)?;
     let engine = online.engine()?;
     let reporter = progress::reporter(global);
     let built = build(

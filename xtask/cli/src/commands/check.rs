@@ -4,6 +4,7 @@ use builder::build::configure_only;
 use builder::error::BuildError;
 use builder::plan::Planned;
 use builder::project::Project;
+use host::cancel::Cancel;
 use serde::Serialize;
 
 use crate::arguments::{Check, Global};
@@ -22,7 +23,7 @@ struct Checked {
     lost: Option<Vec<(String, String)>>,
 }
 
-pub(crate) fn run(global: &Global, command: &Check) -> Result<(), Failure> {
+pub(crate) fn run(global: &Global, command: &Check, cancel: &Cancel) -> Result<(), Failure> {
     let project = context::project(global)?;
     let names = recipes(&project, &command.recipes)?;
     let mut checked = Vec::new();
@@ -39,7 +40,7 @@ pub(crate) fn run(global: &Global, command: &Check) -> Result<(), Failure> {
     }
     fail(errors, names.len())?;
     let rows = if command.configure {
-        configure(global, &project, &checked)?
+        configure(global, cancel, &project, &checked)?
     } else {
         checked.iter().map(row).collect()
     };
@@ -84,10 +85,11 @@ fn unused_containers(project: &Project, planned: &[Planned]) -> Result<Vec<Build
 
 fn configure(
     global: &Global,
+    cancel: &Cancel,
     project: &Project,
     planned: &[Planned],
 ) -> Result<Vec<Checked>, Failure> {
-    let online = Online::open(global)?;
+    let online = Online::open(global, cancel)?;
     let engine = online.engine()?;
     let reporter = progress::reporter(global);
     let mut rows = Vec::new();

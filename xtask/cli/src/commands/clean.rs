@@ -4,7 +4,6 @@ use std::fs;
 use std::io;
 
 use builder::clean::{clean_engine, clean_results};
-use builder::project::Project;
 use host::cancel::Cancel;
 use host::environment::Directories;
 use serde::Serialize;
@@ -19,7 +18,7 @@ struct Cleaned {
     removed: Vec<String>,
 }
 
-pub(crate) fn run(global: &Global, command: &Clean) -> Result<(), Failure> {
+pub(crate) fn run(global: &Global, command: &Clean, cancel: &Cancel) -> Result<(), Failure> {
     let project = context::project(global)?;
     let mut cleaned = Cleaned::default();
     for name in &command.recipes {
@@ -30,7 +29,7 @@ pub(crate) fn run(global: &Global, command: &Clean) -> Result<(), Failure> {
         .removed
         .extend(clean_results(&project, &command.recipes)?);
     if command.all {
-        clean_caches(&project, &mut cleaned)?;
+        clean_caches(&mut cleaned, cancel)?;
     }
     output::result(global, &cleaned, |cleaned| {
         match cleaned.removed.as_slice() {
@@ -43,9 +42,9 @@ pub(crate) fn run(global: &Global, command: &Clean) -> Result<(), Failure> {
     })
 }
 
-fn clean_caches(_project: &Project, cleaned: &mut Cleaned) -> Result<(), Failure> {
+fn clean_caches(cleaned: &mut Cleaned, cancel: &Cancel) -> Result<(), Failure> {
     let directories = Directories::from_environment()?;
-    let engine = context::engine(&directories.cache, &Cancel::on_signals()?)?;
+    let engine = context::engine(&directories.cache, cancel)?;
     cleaned.removed.extend(clean_engine(&engine)?);
     drop(engine);
     match fs::remove_dir_all(&directories.cache) {

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 
 use builder::menuconfig::{difference, edit, save};
 use builder::plan::Planned;
+use host::cancel::Cancel;
 use serde::Serialize;
 
 use crate::arguments::{Config, Global};
@@ -20,7 +21,7 @@ struct Difference {
     saved: Option<String>,
 }
 
-pub(crate) fn run(global: &Global, command: &Config) -> Result<(), Failure> {
+pub(crate) fn run(global: &Global, command: &Config, cancel: &Cancel) -> Result<(), Failure> {
     let project = context::project(global)?;
     let planned = Planned::load(&project, &command.recipe)?;
     let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
@@ -44,7 +45,7 @@ pub(crate) fn run(global: &Global, command: &Config) -> Result<(), Failure> {
             "name a fragment such as `local.config`".to_owned(),
         )
     })?;
-    let online = Online::open(global)?;
+    let online = Online::open(global, cancel)?;
     let engine = online.engine()?;
     let reporter = progress::reporter(global);
     let tools = online.tools(&project, &engine);

@@ -6,6 +6,7 @@ use builder::error::BuildError;
 use builder::lock;
 use builder::project::Project;
 use builder::report::Reporter;
+use host::cancel::Cancel;
 use model::lock::{Lock as _, LockError};
 use serde::Serialize;
 
@@ -34,13 +35,13 @@ struct Row {
     bytes: u64,
 }
 
-pub(crate) fn run(global: &Global, command: &Lock) -> Result<(), Failure> {
+pub(crate) fn run(global: &Global, command: &Lock, cancel: &Cancel) -> Result<(), Failure> {
     let project = context::project(global)?;
     let subjects = subjects(&project, &command.names)?;
     if command.check {
         return check(global, &project, &subjects);
     }
-    let online = Online::open(global)?;
+    let online = Online::open(global, cancel)?;
     let reporter = progress::reporter(global);
     let rows = if command.outdated {
         outdated(&project, &online, &subjects, &*reporter)?
@@ -53,7 +54,10 @@ pub(crate) fn run(global: &Global, command: &Lock) -> Result<(), Failure> {
 
 fn text(row: &Row) -> String {
     let (count, size) = (row.packages, indicatif::DecimalBytes(row.bytes));
-    format!("{}: {} ({count} packages, {size}), {}\n", row.name, row.lock, row.state)
+    format!(
+        "{}: {} ({count} packages, {size}), {}\n",
+        row.name, row.lock, row.state
+    )
 }
 
 /// The named recipes and containers, or all. A name that both have means both.

@@ -12,13 +12,12 @@ use crate::context;
 use crate::failure::Failure;
 use crate::output;
 
-pub(crate) fn run(global: &Global, command: &Test) -> Result<(), Failure> {
+pub(crate) fn run(global: &Global, command: &Test, cancel: &Cancel) -> Result<(), Failure> {
     let project = context::project(global)?;
-    let cancel = Cancel::on_signals()?;
     let runner = Runner {
         global,
         project: &project,
-        cancel: &cancel,
+        cancel,
     };
     runner.cargo("formatting", &["fmt", "--all", "--check"])?;
     runner.cargo(
@@ -42,7 +41,7 @@ pub(crate) fn run(global: &Global, command: &Test) -> Result<(), Failure> {
         output::note(global, "skipped: real (--quick)");
         return Ok(());
     }
-    if let Err(failure) = context::engine(&Directories::from_environment()?.cache, &cancel) {
+    if let Err(failure) = context::engine(&Directories::from_environment()?.cache, cancel) {
         if var("CI").is_some() {
             return Err(failure);
         }

@@ -71,8 +71,6 @@ pub struct Exit {
     pub code: i64,
     /// Whether it ran into its memory limit.
     pub out_of_memory: bool,
-    /// The most memory it was seen to use, in bytes, where the engine tells.
-    pub peak_memory: Option<u64>,
 }
 
 /// A container; it is killed and removed when this value goes.
@@ -194,10 +192,10 @@ impl<'a> Container<'a> {
                 .map_err(fail)?
                 .state;
             let out_of_memory = state.and_then(|state| state.oom_killed).unwrap_or(false);
+            self.engine.saw_memory(sampler.await.ok().flatten());
             Ok(Exit {
                 code,
                 out_of_memory,
-                peak_memory: sampler.await.ok().flatten(),
             })
         };
         let late = || EngineError::Deadline {
@@ -254,7 +252,6 @@ impl<'a> Container<'a> {
             Ok(Exit {
                 code,
                 out_of_memory: false,
-                peak_memory: None,
             })
         })
     }
