@@ -6,7 +6,7 @@ use host::engine::Container;
 
 use crate::configure::{Workshop, environment};
 use crate::error::BuildError;
-use crate::image::Log;
+use crate::log::Log;
 use crate::plan::Planned;
 use crate::report::{Reporter, Unit};
 use crate::scripts;

@@ -13,11 +13,12 @@ use model::recipe::Base;
 use model::strict::Problems;
 
 use crate::error::BuildError;
-use crate::image::{Log, append_file, append_folder, header};
 use crate::kconfig::explain;
+use crate::log::Log;
 use crate::plan::Planned;
 use crate::report::Reporter;
 use crate::source::SourceTree;
+use crate::tar_entry::{append_file, append_folder, header};
 use crate::{scripts, stock};
 
 /// How long kconfig may take; it takes half a minute.

@@ -4,8 +4,7 @@
 //! installs them properly and all others over it; what is installed is compared with the lock
 //! before the image gets its name.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::{self, File};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -21,8 +20,10 @@ use model::names::{Name, PackageName};
 use crate::error::BuildError;
 use crate::fetch::{self, Downloads};
 use crate::lockfile::exclusive;
+use crate::log::Log;
 use crate::report::Reporter;
 use crate::scripts;
+use crate::tar_entry::{append_file, append_folder, append_link, header};
 
 /// How long installing the packages may take; 200 take half a minute on two cores.
 const INSTALL_DEADLINE: Duration = Duration::from_secs(20 * 60);
@@ -307,127 +308,69 @@ fn write_packages(writer: &mut dyn Write, store: &Store, assembly: Assembly<'_>)
     tar.finish()
 }
 
-/// A header with nothing in it that varies.
-pub(crate) fn header(kind: tar::EntryType, mode: u32) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_mode(mode);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    header.set_size(0);
-    header
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-pub(crate) fn append_folder<W: Write>(tar: &mut tar::Builder<W>, path: &str) -> io::Result<()> {
-    tar.append_data(
-        &mut header(tar::EntryType::Directory, 0o755),
-        path,
-        io::empty(),
-    )
-}
-
-pub(crate) fn append_file<W: Write>(
-    tar: &mut tar::Builder<W>,
-    path: &str,
-    bytes: &[u8],
-) -> io::Result<()> {
-    let mut header = header(tar::EntryType::Regular, 0o644);
-    header.set_size(bytes.len() as u64);
-    tar.append_data(&mut header, path, bytes)
-}
-
-fn append_link<W: Write>(tar: &mut tar::Builder<W>, path: &str, target: &str) -> io::Result<()> {
-    tar.append_link(&mut header(tar::EntryType::Symlink, 0o777), path, target)
-}
-
-/// A log on disk whose last lines are remembered for error messages.
-#[derive(Debug)]
-pub(crate) struct Log {
-    file: io::BufWriter<File>,
-    path: Utf8PathBuf,
-    tail: VecDeque<String>,
-    partial: Vec<u8>,
-    failed: Option<io::Error>,
-}
-
-impl Log {
-    /// How many lines an error shows.
-    const TAIL: usize = 12;
-    /// Longer lines are cut where they are remembered or looked at.
-    const MAX_LINE: usize = 4096;
-
-    pub(crate) fn create(path: &Utf8PathBuf) -> Result<Self, BuildError> {
-        let fail = |source| BuildError::File {
-            attempt: "creating",
-            path: path.clone(),
-            source,
-        };
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(fail)?;
-        }
-        let file = io::BufWriter::new(File::create(path).map_err(fail)?);
-        Ok(Self {
-            file,
-            path: path.clone(),
-            tail: VecDeque::new(),
-            partial: Vec::new(),
-            failed: None,
-        })
-    }
-
-    /// Takes bytes as they come; a failure is told by [`Log::finish`].
-    pub(crate) fn write(&mut self, bytes: &[u8]) {
-        self.lines(bytes, |_| {});
-    }
-
-    /// Takes bytes as they come, and hands over each line that they complete.
-    pub(crate) fn lines(&mut self, bytes: &[u8], mut line: impl FnMut(&str)) {
-        if let Err(error) = self.file.write_all(bytes) {
-            self.failed.get_or_insert(error);
-        }
-        for &byte in bytes {
-            if byte == b'\n' {
-                let text = printable(&self.partial);
-                self.partial.clear();
-                line(&text);
-                self.tail.push_back(text);
-                if self.tail.len() > Self::TAIL {
-                    self.tail.pop_front();
-                }
-            } else if self.partial.len() < Self::MAX_LINE {
-                self.partial.push(byte);
-            }
+    fn package(name: &str, version: &str) -> LockedPackage {
+        LockedPackage {
+            name: name.parse().unwrap(),
+            version: version.to_owned(),
+            architecture: "amd64".to_owned(),
+            archive: "debian".parse().unwrap(),
+            path: String::new(),
+            size: 0,
+            sha256: model::digest::Sha256::of(""),
         }
     }
 
-    /// The last lines, once everything is on disk.
-    pub(crate) fn finish(mut self) -> Result<Vec<String>, BuildError> {
-        let flushed = self.file.flush();
-        if let Some(source) = self.failed.or(flushed.err()) {
-            return Err(BuildError::File {
-                attempt: "writing",
-                path: self.path,
-                source,
-            });
+    fn differences(audit: &str) -> Vec<String> {
+        let locked = [package("bc", "1.07"), package("make", "4.4")];
+        match compare(&"test".parse().unwrap(), &locked, audit) {
+            Ok(()) => Vec::new(),
+            Err(BuildError::Audit { differences, .. }) => differences,
+            Err(other) => panic!("{other}"),
         }
-        if !self.partial.is_empty() {
-            self.tail.push_back(printable(&self.partial));
-        }
-        Ok(self.tail.into())
     }
-}
 
-/// Text out of a container, made safe for a terminal.
-pub(crate) fn printable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\t' {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
+    #[test]
+    fn what_is_installed_must_be_what_is_locked() {
+        assert_eq!(
+            differences("bc amd64 1.07 ii \nmake amd64 4.4 ii \n"),
+            [""; 0]
+        );
+        let cases = [
+            (
+                "bc amd64 1.07 ii \n",
+                "make amd64: locked 4.4 ii, installed nothing",
+            ),
+            (
+                "bc amd64 1.08 ii \nmake amd64 4.4 ii \n",
+                "bc amd64: locked 1.07 ii, installed 1.08 ii",
+            ),
+            (
+                "bc amd64 1.07 iU \nmake amd64 4.4 ii \n",
+                "bc amd64: locked 1.07 ii, installed 1.07 iU",
+            ),
+            (
+                "bc amd64 1.07 ii \nmake amd64 4.4 ii \nvi all 9 ii \n",
+                "vi all: locked nothing, installed 9 ii",
+            ),
+        ];
+        for (audit, difference) in cases {
+            assert_eq!(differences(audit), [difference]);
+        }
+    }
+
+    #[test]
+    fn paths_move_below_usr() {
+        for (path, expected) in [
+            ("bin/sh", "usr/bin/sh"),
+            ("lib64/ld.so", "usr/lib64/ld.so"),
+            ("usr/bin/sh", "usr/bin/sh"),
+            ("etc/x", "etc/x"),
+        ] {
+            assert_eq!(merged(path), expected);
+        }
+    }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::configure::{Workshop, environment};
 use crate::error::BuildError;
-use crate::image::{Log, printable};
+use crate::log::{Log, printable};
 use crate::plan::Planned;
 use crate::scripts;
 

@@ -4,10 +4,11 @@
 //! shape is walked here, and serde reads the values, whose errors carry their span.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use miette::{Diagnostic, LabeledSpan, NamedSource};
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
@@ -67,16 +68,15 @@ pub struct Problem {
 }
 
 /// All that is wrong with one recipe or definition, shown at the places where it stands.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("{summary}")]
+#[derive(Debug)]
 pub struct Problems {
     summary: String,
-    #[related]
-    files: Vec<FileProblems>,
+    file: FileProblems,
+    more_files: Vec<FileProblems>,
 }
 
 #[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("in {name}{}", unplaced.iter().map(|message| format!("\n{message}")).collect::<String>())]
+#[error("and in {name}{}", lines(unplaced))]
 struct FileProblems {
     name: String,
     unplaced: Vec<String>,
@@ -86,8 +86,15 @@ struct FileProblems {
     labels: Vec<LabeledSpan>,
 }
 
+fn lines(messages: &[String]) -> String {
+    messages
+        .iter()
+        .map(|message| format!("\n{message}"))
+        .collect()
+}
+
 impl Problems {
-    /// `problems` of `what` (such as "recipe `mini`"), which must not be empty to make sense.
+    /// `problems` of `what`, such as "recipe `mini`"; of none at all there is nothing to show.
     pub fn new(what: &str, problems: &[Problem]) -> Self {
         let mut files: Vec<Arc<SourceFile>> = Vec::new();
         for problem in problems {
@@ -96,15 +103,15 @@ impl Problems {
             }
         }
         let count = problems.len();
-        let summary = format!(
-            "{what} has {count} {}",
-            if count == 1 { "error" } else { "errors" }
-        );
-        let files = files
-            .iter()
-            .map(|file| FileProblems::new(file, problems))
-            .collect();
-        Self { summary, files }
+        let errors = if count == 1 { "error" } else { "errors" };
+        let mut files = files.iter().map(|file| FileProblems::new(file, problems));
+        Self {
+            summary: format!("{what} has {count} {errors}"),
+            file: files
+                .next()
+                .unwrap_or_else(|| FileProblems::new(&SourceFile::new("", ""), &[])),
+            more_files: files.collect(),
+        }
     }
 
     /// `Ok` where there are none.
@@ -114,6 +121,40 @@ impl Problems {
         } else {
             Err(Self::new(what, problems))
         }
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.summary)?;
+        if !self.file.unplaced.is_empty() {
+            write!(
+                formatter,
+                ", in {}{}",
+                self.file.name,
+                lines(&self.file.unplaced)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+// By hand, because the first file is to be shown as the error's own, and not below a second heading.
+impl Diagnostic for Problems {
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.file.text)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.file.labels.iter().cloned()))
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        Some(Box::new(
+            self.more_files.iter().map(|file| file as &dyn Diagnostic),
+        ))
     }
 }
 

@@ -17,9 +17,11 @@ use sha2::Digest;
 use super::index::{Index, Solved, Suite};
 use crate::error::BuildError;
 use crate::fetch::Downloads;
-use crate::image::{self, Assembly, Log, append_file, header};
+use crate::image::{self, Assembly};
+use crate::log::Log;
 use crate::report::Reporter;
 use crate::scripts;
+use crate::tar_entry::{append_file, header};
 
 /// How long apt may solve; it takes seconds.
 const DEADLINE: Duration = Duration::from_secs(5 * 60);
