@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use host::clock::{Stopwatch, now_unix};
@@ -58,6 +59,20 @@ pub(crate) struct Phases<'a> {
 }
 
 impl<'a> Phases<'a> {
+    /// Gives the last `part` of the phase before a name of its own.
+    fn split_off(&mut self, name: &str, part: Duration) {
+        let Some(whole) = self.done.last_mut() else {
+            return;
+        };
+        let (seconds, peak_memory) = (tenths(part).min(whole.seconds), whole.peak_memory);
+        whole.seconds = tenths(Duration::from_secs_f64(whole.seconds - seconds));
+        self.done.push(Phase {
+            name: name.to_owned(),
+            seconds,
+            peak_memory,
+        });
+    }
+
     pub(crate) fn new(engine: &'a Engine, reporter: &'a dyn Reporter) -> Self {
         Self {
             engine,
@@ -75,7 +90,7 @@ impl<'a> Phases<'a> {
         self.engine.take_peak_memory();
         let watch = Stopwatch::start();
         let value = work()?;
-        let seconds = (watch.elapsed().as_secs_f64() * 10.0).round() / 10.0;
+        let seconds = tenths(watch.elapsed());
         self.done.push(Phase {
             name: name.to_owned(),
             seconds,
@@ -83,6 +98,11 @@ impl<'a> Phases<'a> {
         });
         Ok(value)
     }
+}
+
+/// Seconds, to a tenth.
+fn tenths(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10.0).round() / 10.0
 }
 
 /// Builds `planned` with `jobs` compiler jobs (all of the engine's processors where `None`).
@@ -109,13 +129,14 @@ pub fn build(
     let jobs = jobs.unwrap_or(info.cpus);
     let memory = info.memory / 10 * 9;
     let known = KnownObjects::of(tools.engine.cache(), &configured);
-    let (container, objects) = phases.time("compile", || {
+    let compiled = phases.time("compile", || {
         compile(&workshop, planned, jobs, memory, known.count, reporter)
     })?;
-    known.remember(objects);
+    phases.split_off("package", compiled.packaging);
+    known.remember(compiled.objects);
     let draft = Draft::create(&out, recipe)?;
     let artifacts = phases.time("collect", || {
-        collect(&container, planned, &configured, draft.folder()?)
+        collect(&compiled.container, planned, &configured, draft.folder()?)
     })?;
     draft.add_log(&workshop.logs.join("compile.log"))?;
     let manifest = manifest(planned, &workshop, &configured, artifacts)?;
@@ -314,5 +335,5 @@ fn estimated_objects(configured: &Configured) -> u64 {
     use model::kconfig::Value;
     let built_in = configured.config.count(&Value::Yes) as u64;
     let modules = configured.config.count(&Value::Module) as u64;
-    built_in * 2 + modules * 4
+    (built_in * 27 + modules * 40) / 10
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use host::clock::Stopwatch;
 use host::engine::Container;
 
 use crate::configure::{Workshop, environment};
@@ -16,8 +17,20 @@ const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What kbuild prints while it makes an object: the beginning of each line.
 const OBJECT_LINES: [&str; 4] = ["  CC ", "  AS ", "  LD ", "  AR "];
+/// What it prints first once the packages are put together.
+const PACKAGING_LINES: [&str; 2] = ["  INSTALL debian/", "dpkg-deb: building package"];
 
-/// Compiles the configured kernel and packages it; the container is returned for what it left.
+/// What a compilation left.
+pub(crate) struct Compiled<'a> {
+    /// The container, for what is in it.
+    pub(crate) container: Container<'a>,
+    /// How many objects were made.
+    pub(crate) objects: u64,
+    /// How much of the time went into packaging.
+    pub(crate) packaging: Duration,
+}
+
+/// Compiles the configured kernel and packages it.
 pub(crate) fn compile<'a>(
     workshop: &'a Workshop<'_>,
     planned: &Planned,
@@ -25,7 +38,7 @@ pub(crate) fn compile<'a>(
     memory: u64,
     expected_objects: u64,
     reporter: &dyn Reporter,
-) -> Result<(Container<'a>, u64), BuildError> {
+) -> Result<Compiled<'a>, BuildError> {
     let mut environment = environment(planned);
     environment.push(("JOBS".to_owned(), jobs.to_string()));
     let container = workshop.container(
@@ -41,7 +54,7 @@ pub(crate) fn compile<'a>(
         reporter,
         expected_objects,
         objects: 0,
-        packaging: false,
+        packaging: None,
         error: None,
     };
     let exit = container.run(DEADLINE, |_, bytes| {
@@ -55,7 +68,14 @@ pub(crate) fn compile<'a>(
         });
     }
     match watch.error {
-        _ if exit.code == 0 => Ok((container, watch.objects)),
+        _ if exit.code == 0 => Ok(Compiled {
+            container,
+            objects: watch.objects,
+            packaging: watch
+                .packaging
+                .map(|watch| watch.elapsed())
+                .unwrap_or_default(),
+        }),
         Some(first) => Err(BuildError::Compile {
             error: first.text,
             file: first.file,
@@ -74,7 +94,7 @@ struct Watch<'a> {
     reporter: &'a dyn Reporter,
     expected_objects: u64,
     objects: u64,
-    packaging: bool,
+    packaging: Option<Stopwatch>,
     error: Option<FirstError>,
 }
 
@@ -87,8 +107,12 @@ impl Watch<'_> {
             self.objects += 1;
             self.reporter
                 .progress(self.objects, self.expected_objects, Unit::Objects);
-        } else if !self.packaging && line.starts_with("dh_") {
-            self.packaging = true;
+        } else if self.packaging.is_none()
+            && PACKAGING_LINES
+                .iter()
+                .any(|beginning| line.starts_with(beginning))
+        {
+            self.packaging = Some(Stopwatch::start());
             self.reporter.phase("package");
         }
         if self.error.is_none() {

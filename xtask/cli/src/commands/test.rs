@@ -5,12 +5,32 @@ use std::time::Duration;
 use builder::project::Project;
 use host::cancel::Cancel;
 use host::environment::{Directories, var};
+use host::mirrors::VARIABLE;
 use host::process::{Process, ProcessError};
 
 use crate::arguments::{Global, Test};
 use crate::context;
 use crate::failure::Failure;
 use crate::output;
+
+const CLIPPY: &[&str] = &[
+    "clippy",
+    "--release",
+    "--workspace",
+    "--all-targets",
+    "--locked",
+    "--",
+    "--deny",
+    "warnings",
+];
+const FAST: &[&str] = &["test", "--release", "--workspace", "--locked"];
+#[rustfmt::skip]
+const REAL: &[&str] = &[
+    "test", "--release", "--locked", "--package", "xtask", "--test", "real",
+    "--", "--ignored", "--nocapture", "--test-threads=1",
+];
+/// Tells the real tests to run what takes long, too.
+const FULL: &str = "MPTCP_KERNELS_FULL";
 
 pub(crate) fn run(global: &Global, command: &Test, cancel: &Cancel) -> Result<(), Failure> {
     let project = context::project(global)?;
@@ -19,56 +39,22 @@ pub(crate) fn run(global: &Global, command: &Test, cancel: &Cancel) -> Result<()
         project: &project,
         cancel,
     };
-    runner.cargo("formatting", &["fmt", "--all", "--check"])?;
-    runner.cargo(
-        "clippy",
-        &[
-            "clippy",
-            "--release",
-            "--workspace",
-            "--all-targets",
-            "--locked",
-            "--",
-            "--deny",
-            "warnings",
-        ],
-    )?;
-    runner.cargo(
-        "fast tests",
-        &["test", "--release", "--workspace", "--locked"],
-    )?;
+    runner.cargo("formatting", &["fmt", "--all", "--check"], &[])?;
+    runner.cargo("clippy", CLIPPY, &[])?;
+    runner.cargo("fast tests", FAST, &[])?;
     if command.quick {
-        output::note(global, "skipped: real (--quick)");
+        output::note(global, "skipped: the real tests (--quick)");
         return Ok(());
     }
     if let Err(failure) = context::engine(&Directories::from_environment()?.cache, cancel) {
         if var("CI").is_some() {
             return Err(failure);
         }
-        output::note(global, &format!("skipped: real ({failure})"));
+        output::note(global, &format!("skipped: the real tests ({failure})"));
         return Ok(());
     }
-    let real = [
-        "test",
-        "--release",
-        "--locked",
-        "--package",
-        "xtask",
-        "--test",
-        "real",
-        "--",
-        "--ignored",
-        "--nocapture",
-        "--test-threads=1",
-    ];
-    runner.cargo("real tests", &real)?;
-    if command.full {
-        let full = real.map(|word| if word == "real" { "full" } else { word });
-        runner.cargo("full tests", &full)?;
-    } else {
-        output::note(global, "skipped: full (slow; `cargo xtask test --full`)");
-    }
-    Ok(())
+    let full: &[_] = if command.full { &[(FULL, "1")] } else { &[] };
+    runner.cargo("real tests", REAL, full)
 }
 
 struct Runner<'a> {
@@ -100,7 +86,12 @@ const DEADLINE: Duration = Duration::from_secs(4 * 60 * 60);
 
 impl Runner<'_> {
     /// Runs cargo on the project, with this process's terminal and settings.
-    fn cargo(&self, what: &str, arguments: &[&str]) -> Result<(), Failure> {
+    fn cargo(
+        &self,
+        what: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<(), Failure> {
         output::note(
             self.global,
             &format!("==> {what}: cargo {}", arguments.join(" ")),
@@ -111,6 +102,12 @@ impl Runner<'_> {
             if let Some(value) = var(name) {
                 process = process.environment(*name, value);
             }
+        }
+        for (name, value) in environment {
+            process = process.environment(*name, *value);
+        }
+        if !self.global.mirrors.is_empty() {
+            process = process.environment(VARIABLE, self.global.mirrors.join(" "));
         }
         match process.run(self.cancel) {
             Err(ProcessError::Failed { .. }) => Err(Failure::Tests {
