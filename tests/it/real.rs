@@ -6,6 +6,7 @@
 
 #![expect(clippy::expect_used, reason = "tests should fail loudly")]
 
+#[allow(unused_imports, reason = "each test binary uses a part of it")]
 mod support;
 
 #[path = "real/configuration.rs"]

@@ -16,24 +16,44 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 /// All containers of a session, running or not, each as the engine inspects it.
 pub(crate) fn containers(session: &str) -> Vec<Value> {
-    let list = get(&format!("/containers/json?all=true&filters={}", label_filter(session)));
-    let ids = list.as_array().expect("a list of containers").iter().filter_map(|container| container["Id"].as_str());
+    let list = get(&format!(
+        "/containers/json?all=true&filters={}",
+        label_filter(session)
+    ));
+    let ids = list
+        .as_array()
+        .expect("a list of containers")
+        .iter()
+        .filter_map(|container| container["Id"].as_str());
     // One that goes between the two questions is gone.
-    ids.map(|id| get(&format!("/containers/{id}/json"))).filter(|container| container["Id"].is_string()).collect()
+    ids.map(|id| get(&format!("/containers/{id}/json")))
+        .filter(|container| container["Id"].is_string())
+        .collect()
 }
 
 /// The names of a session's volumes.
 pub(crate) fn volumes(session: &str) -> Vec<String> {
     let list = get(&format!("/volumes?filters={}", label_filter(session)));
     let volumes = list["Volumes"].as_array().cloned().unwrap_or_default();
-    volumes.iter().filter_map(|volume| volume["Name"].as_str()).map(str::to_owned).collect()
+    volumes
+        .iter()
+        .filter_map(|volume| volume["Name"].as_str())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The names of all images.
 pub(crate) fn images() -> Vec<String> {
     let list = get("/images/json?all=true");
-    let tags = list.as_array().expect("a list of images").iter().filter_map(|image| image["RepoTags"].as_array());
-    tags.flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    let tags = list
+        .as_array()
+        .expect("a list of images")
+        .iter()
+        .filter_map(|image| image["RepoTags"].as_array());
+    tags.flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Removes an image, if it is there.
@@ -47,7 +67,9 @@ fn label_filter(session: &str) -> String {
 
 fn percent_encoded(text: &str) -> String {
     let encode = |byte: u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => {
+            char::from(byte).to_string()
+        }
         _ => format!("%{byte:02X}"),
     };
     text.bytes().map(encode).collect()
@@ -59,35 +81,46 @@ fn get(path: &str) -> Value {
 
 /// One request in HTTP/1.0: the answer comes in one piece and ends with the connection.
 fn ask(method: &str, path: &str) -> String {
-    let mut answer = Vec::new();
     let request = format!("{method} {path} HTTP/1.0\r\nHost: engine\r\n\r\n");
-    match var("DOCKER_HOST").and_then(|address| address.strip_prefix("tcp://").map(str::to_owned)) {
-        Some(address) => {
-            let stream = TcpStream::connect(address).expect("DOCKER_HOST answers");
-            stream.set_read_timeout(Some(DEADLINE)).expect("a deadline can be set");
-            exchange(stream, &request, &mut answer);
-        }
-        None => {
-            let stream = UnixStream::connect(socket()).expect("the engine's socket answers");
-            stream.set_read_timeout(Some(DEADLINE)).expect("a deadline can be set");
-            exchange(stream, &request, &mut answer);
-        }
+    let mut answer = Vec::new();
+    let address = var("DOCKER_HOST").unwrap_or_default();
+    if let Some(address) = address.strip_prefix("tcp://") {
+        let stream = TcpStream::connect(address).expect("DOCKER_HOST answers");
+        let deadline = stream.set_read_timeout(Some(DEADLINE));
+        deadline.expect("a deadline can be set");
+        exchange(stream, &request, &mut answer);
+    } else {
+        let stream = UnixStream::connect(socket()).expect("the engine's socket answers");
+        let deadline = stream.set_read_timeout(Some(DEADLINE));
+        deadline.expect("a deadline can be set");
+        exchange(stream, &request, &mut answer);
     }
     let answer = String::from_utf8(answer).expect("the engine answers in UTF-8");
-    answer.split_once("\r\n\r\n").map_or_else(String::new, |(_, body)| body.to_owned())
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body);
+    body.unwrap_or_default().to_owned()
 }
 
 fn exchange(mut stream: impl Read + Write, request: &str, answer: &mut Vec<u8>) {
-    stream.write_all(request.as_bytes()).expect("the engine takes requests");
-    stream.read_to_end(answer).expect("the engine answers in time");
+    stream
+        .write_all(request.as_bytes())
+        .expect("the engine takes requests");
+    stream
+        .read_to_end(answer)
+        .expect("the engine answers in time");
 }
 
 /// The socket that the tool would use.
 fn socket() -> PathBuf {
-    if let Some(path) = var("DOCKER_HOST").and_then(|address| address.strip_prefix("unix://").map(PathBuf::from)) {
+    if let Some(path) =
+        var("DOCKER_HOST").and_then(|address| address.strip_prefix("unix://").map(PathBuf::from))
+    {
         return path;
     }
     let own = var("XDG_RUNTIME_DIR").map(|folder| Path::new(&folder).join("podman/podman.sock"));
     let known = ["/var/run/docker.sock", "/run/podman/podman.sock"].map(PathBuf::from);
-    known.into_iter().chain(own).find(|path| path.exists()).expect("an engine's socket")
+    known
+        .into_iter()
+        .chain(own)
+        .find(|path| path.exists())
+        .expect("an engine's socket")
 }

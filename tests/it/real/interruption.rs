@@ -47,14 +47,27 @@ struct Session {
 impl Session {
     /// The session whose lock file process `id` holds open.
     fn of(id: u32) -> Self {
-        let process = i32::try_from(id).ok().and_then(Pid::from_raw).expect("a process id");
+        let process = i32::try_from(id)
+            .ok()
+            .and_then(Pid::from_raw)
+            .expect("a process id");
         let files = format!("/proc/{id}/fd");
         let lock = wait(Duration::from_secs(60), || {
             let files = fs::read_dir(&files).ok()?.flatten();
-            files.filter_map(|file| fs::read_link(file.path()).ok()).find(|path| is_session_file(path))
+            files
+                .filter_map(|file| fs::read_link(file.path()).ok())
+                .find(|path| is_session_file(path))
         });
         let lock = lock.expect("a build holds a session within a minute");
-        Self { process, id: lock.file_stem().expect("a name").to_str().expect("a UTF-8 name").to_owned() }
+        Self {
+            process,
+            id: lock
+                .file_stem()
+                .expect("a name")
+                .to_str()
+                .expect("a UTF-8 name")
+                .to_owned(),
+        }
     }
 
     fn file(&self) -> PathBuf {
@@ -69,7 +82,11 @@ impl Session {
     fn compiling(&self, mut alive: impl FnMut() -> bool) -> Option<Value> {
         let container = wait(UNTIL_COMPILE, || {
             let found = engine::containers(&self.id).into_iter().find(compiles);
-            if found.is_none() && alive() { None } else { Some(found) }
+            if found.is_none() && alive() {
+                None
+            } else {
+                Some(found)
+            }
         });
         let container = container.flatten()?;
         COMPILING.get_or_init(|| container.clone());
@@ -79,7 +96,9 @@ impl Session {
     /// What the engine has of this session.
     fn left(&self) -> Vec<String> {
         let containers = engine::containers(&self.id);
-        let ids = containers.iter().map(|container| format!("container {}", container["Id"]));
+        let ids = containers
+            .iter()
+            .map(|container| format!("container {}", container["Id"]));
         ids.chain(engine::volumes(&self.id)).collect()
     }
 }
@@ -95,20 +114,27 @@ impl Drop for Session {
 }
 
 fn is_session_file(path: &Path) -> bool {
-    path.parent().is_some_and(|folder| folder.ends_with("sessions")) && path.extension().is_some_and(|end| end == "lock")
+    path.parent()
+        .is_some_and(|folder| folder.ends_with("sessions"))
+        && path.extension().is_some_and(|end| end == "lock")
 }
 
 fn compiles(container: &Value) -> bool {
-    let command = container["Config"]["Cmd"].as_array();
-    let script = command.is_some_and(|words| words.iter().any(|word| word.as_str().is_some_and(|word| word.contains("bindeb-pkg"))));
-    container["State"]["Running"] == true && script
+    container["State"]["Running"] == true
+        && container["Config"]["Labels"]["mptcp-kernels.purpose"] == "compile"
 }
 
 /// Whether nothing in the project looks like a result, finished or in the making.
 #[track_caller]
 fn assert_no_result(scratch: &Scratch) {
-    assert!(fs::symlink_metadata(scratch.path("out/mini")).is_err(), "out/mini is there");
-    let results = fs::read_dir(scratch.path("out/.results")).into_iter().flatten().flatten();
+    assert!(
+        fs::symlink_metadata(scratch.path("out/mini")).is_err(),
+        "out/mini is there"
+    );
+    let results = fs::read_dir(scratch.path("out/.results"))
+        .into_iter()
+        .flatten()
+        .flatten();
     let results: Vec<_> = results.map(|entry| entry.path()).collect();
     assert!(results.is_empty(), "{results:?}");
 }
@@ -120,10 +146,17 @@ fn ctrl_c_kills_containers_within_five_seconds() {
     let scratch = &ready.scratch;
     let mut build = scratch.start(&["build", "mini", "--no-smoke"]);
     let session = Session::of(build.id());
-    if session.compiling(|| build.is_running()).is_none() {
-        panic!("no container compiled\n{}", build.wait(BUILD).text());
-    }
-    assert_eq!(engine::volumes(&session.id).len(), 1, "the build has a volume");
+    let container = session.compiling(|| build.is_running());
+    assert!(
+        container.is_some(),
+        "no container compiled\n{}",
+        build.wait(BUILD).text()
+    );
+    assert_eq!(
+        engine::volumes(&session.id).len(),
+        1,
+        "the build has a volume"
+    );
 
     let start = Instant::now();
     session.send(Signal::INT);
@@ -131,8 +164,16 @@ fn ctrl_c_kills_containers_within_five_seconds() {
     let run = build.wait(BUILD).expect_code(130);
     let ended = ended.expect("an end within a minute");
     assert!(ended <= UNTIL_STOPPED, "it took {ended:?}");
-    assert!(run.stderr.contains("stopped; containers are gone"), "{}", run.stderr);
-    assert!(!run.stderr.contains("error:") && run.stdout.is_empty(), "{}", run.text());
+    assert!(
+        run.stderr.contains("stopped; containers are gone"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        !run.stderr.contains("error:") && run.stdout.is_empty(),
+        "{}",
+        run.text()
+    );
     assert_eq!(session.left(), Vec::<String>::new());
     assert!(!session.file().exists(), "the session is over");
     assert_no_result(scratch);
@@ -145,24 +186,48 @@ fn a_killed_build_leaves_nothing_that_looks_finished() {
     let mut killed = ready.scratch.start(&["build", "mini", "--no-smoke"]);
     let mut living = other.scratch.start(&["build", "mini", "--no-smoke"]);
     let (dead, alive) = (Session::of(killed.id()), Session::of(living.id()));
-    if dead.compiling(|| killed.is_running()).is_none() {
-        panic!("no container compiled\n{}", killed.wait(BUILD).text());
-    }
+    let container = dead.compiling(|| killed.is_running());
+    assert!(
+        container.is_some(),
+        "no container compiled\n{}",
+        killed.wait(BUILD).text()
+    );
     dead.send(Signal::KILL);
     killed.wait(BUILD).expect_code(-1);
     assert_no_result(&ready.scratch);
-    assert!(dead.left().len() >= 2, "what a killed build made is left behind: {:?}", dead.left());
+    assert!(
+        dead.left().len() >= 2,
+        "what a killed build made is left behind: {:?}",
+        dead.left()
+    );
     let Some(container) = alive.compiling(|| living.is_running()) else {
         panic!("no container compiled\n{}", living.wait(BUILD).text());
     };
 
     // The next command that connects reaps. This one has nothing else to do.
-    let busy = other.scratch.xtask(&["build", "mini", "--no-smoke"]).expect_code(3);
-    assert!(busy.stderr.contains("another build of recipe `mini` is running"), "{}", busy.stderr);
-    assert_eq!(dead.left(), Vec::<String>::new(), "a dead session is reaped");
+    let busy = other
+        .scratch
+        .xtask(&["build", "mini", "--no-smoke"])
+        .expect_code(3);
+    assert!(
+        busy.stderr
+            .contains("another build of recipe `mini` is running"),
+        "{}",
+        busy.stderr
+    );
+    assert_eq!(
+        dead.left(),
+        Vec::<String>::new(),
+        "a dead session is reaped"
+    );
     let left = engine::containers(&alive.id);
-    let still = left.iter().any(|left| left["Id"] == container["Id"] && left["State"]["Running"] == true);
-    assert!(still && living.is_running(), "a living session is left alone: {left:?}");
+    let still = left
+        .iter()
+        .any(|left| left["Id"] == container["Id"] && left["State"]["Running"] == true);
+    assert!(
+        still && living.is_running(),
+        "a living session is left alone: {left:?}"
+    );
     assert_eq!(engine::volumes(&alive.id).len(), 1, "with its volume");
 
     alive.send(Signal::TERM);
@@ -196,7 +261,11 @@ fn the_container_is_locked_down() {
 fn weaknesses(container: &Value) -> Vec<String> {
     let host = &container["HostConfig"];
     let texts = |value: &Value| -> Vec<String> {
-        let items = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+        let items = value
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
         items.map(str::to_owned).collect()
     };
     let empty = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
@@ -205,18 +274,49 @@ fn weaknesses(container: &Value) -> Vec<String> {
     let security = texts(&host["SecurityOpt"]);
     let networks = container["NetworkSettings"]["Networks"].as_object();
     let checks = [
-        ("a network", host["NetworkMode"] == "none" && networks.is_none_or(|networks| networks.keys().all(|name| name == "none"))),
-        ("capabilities", texts(&host["CapDrop"]).contains(&"ALL".to_owned()) && empty(&host["CapAdd"])),
-        ("new privileges", security.iter().any(|option| option == "no-new-privileges" || option == "no-new-privileges:true")),
+        (
+            "a network",
+            host["NetworkMode"] == "none"
+                && networks.is_none_or(|networks| networks.keys().all(|name| name == "none")),
+        ),
+        (
+            "capabilities",
+            texts(&host["CapDrop"]).contains(&"ALL".to_owned()) && empty(&host["CapAdd"]),
+        ),
+        (
+            "new privileges",
+            security
+                .iter()
+                .any(|option| option == "no-new-privileges" || option == "no-new-privileges:true"),
+        ),
         ("another user", container["Config"]["User"] == "1000:1000"),
         ("a root to write to", host["ReadonlyRootfs"] == true),
-        ("processes without limit", host["PidsLimit"].as_i64().is_some_and(|limit| limit > 0)),
-        ("memory without limit", host["Memory"].as_i64().is_some_and(|limit| limit > 0)),
+        (
+            "processes without limit",
+            host["PidsLimit"].as_i64().is_some_and(|limit| limit > 0),
+        ),
+        (
+            "memory without limit",
+            host["Memory"].as_i64().is_some_and(|limit| limit > 0),
+        ),
         ("privileges", host["Privileged"] == false),
-        ("the host's folders", empty(&host["Binds"]) && mounts.iter().all(|mount| mount["Type"] == "volume")),
-        ("no source, or one to write to", mounted("/source").is_some_and(|mount| mount["RW"] == false)),
-        ("no place to build in", mounted("/build").is_some_and(|mount| mount["RW"] == true)),
+        (
+            "the host's folders",
+            empty(&host["Binds"]) && mounts.iter().all(|mount| mount["Type"] == "volume"),
+        ),
+        (
+            "no source, or one to write to",
+            mounted("/source").is_some_and(|mount| mount["RW"] == false),
+        ),
+        (
+            "no place to build in",
+            mounted("/build").is_some_and(|mount| mount["RW"] == true),
+        ),
         ("more volumes than its own", mounts.len() == 2),
     ];
-    checks.iter().filter(|(_, good)| !good).map(|(what, _)| (*what).to_owned()).collect()
+    checks
+        .iter()
+        .filter(|(_, good)| !good)
+        .map(|(what, _)| (*what).to_owned())
+        .collect()
 }

@@ -63,7 +63,10 @@ impl Ready {
 impl Drop for Ready {
     fn drop(&mut self) {
         // Repeated by every test, so that the end of the log tells it too.
-        if let Some(line) = PREPARED.get().and_then(|prepared| prepared.relocked.as_deref()) {
+        if let Some(line) = PREPARED
+            .get()
+            .and_then(|prepared| prepared.relocked.as_deref())
+        {
             say(line);
         }
     }
@@ -77,24 +80,40 @@ fn prepare() -> Prepared {
     if run.code == 3 && run.stderr.contains("a locked file cannot be had") {
         let lock = scratch.xtask(&["lock", "debian-13", "mini"]).expect_code(0);
         let names = lock.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
-        relocked = Some(format!("relocked: a file of the committed locks is in no mirror any more; tested with {names}"));
-        relocked.iter().for_each(|line| say(line));
+        relocked = Some(format!(
+            "relocked: a file of the committed locks is in no mirror any more; tested with {names}"
+        ));
+        say(relocked.as_deref().unwrap_or_default());
         run = scratch.xtask(&check);
     }
     let rows = run.expect_code(0).json();
     assert_eq!(rows[0]["recipe"], "mini", "{rows}");
-    Prepared { files: FILES.iter().map(|path| (*path, scratch.read(path))).collect(), relocked }
+    Prepared {
+        files: FILES
+            .iter()
+            .map(|path| (*path, scratch.read(path)))
+            .collect(),
+        relocked,
+    }
 }
 
 fn fresh() -> Scratch {
-    let scratch = PASSED_ON.iter().fold(Scratch::new(), |scratch, name| scratch.inherit(name));
+    let scratch = PASSED_ON
+        .iter()
+        .fold(Scratch::new(), |scratch, name| scratch.inherit(name));
     let cache = cache().to_str().expect("a UTF-8 path").to_owned();
-    scratch.env("MPTCP_KERNELS_CACHE", cache).env("COLUMNS", "140").deadline(DEADLINE)
+    scratch
+        .env("MPTCP_KERNELS_CACHE", cache)
+        .env("COLUMNS", "140")
+        .deadline(DEADLINE)
 }
 
 /// The user's cache.
 pub(crate) fn cache() -> PathBuf {
-    Directories::from_environment().expect("a cache folder").cache.into_std_path_buf()
+    Directories::from_environment()
+        .expect("a cache folder")
+        .cache
+        .into_std_path_buf()
 }
 
 /// A line for whoever reads the log.
@@ -102,8 +121,16 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// A rendered error without its frame and line breaks.
-pub(crate) fn flat(text: &str) -> String {
-    let is_frame = |word: &&str| word.chars().all(|c| ('\u{2500}'..='\u{25ff}').contains(&c) || "·×,".contains(c));
-    text.split_whitespace().filter(|word| !is_frame(word)).collect::<Vec<_>>().join(" ")
+/// Fails unless a rendered error says `expected`, wherever its frame and its line breaks are.
+#[track_caller]
+pub(crate) fn assert_says(rendered: &str, expected: &str) {
+    let says = squeezed(rendered).contains(&squeezed(expected));
+    assert!(says, "`{expected}` is missing in:\n{rendered}");
+}
+
+/// A rendered error without spaces, line breaks and its frame.
+pub(crate) fn squeezed(text: &str) -> String {
+    let is_frame = |c: char| ('\u{2500}'..='\u{25ff}').contains(&c) || "·×".contains(c);
+    let kept = text.chars().filter(|&c| !c.is_whitespace() && !is_frame(c));
+    kept.collect()
 }

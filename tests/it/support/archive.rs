@@ -39,10 +39,20 @@ impl Deb {
 
     fn build(&self, control: &str) -> Vec<u8> {
         let control = gzip(&tar(&[("./control".to_owned(), control.to_owned())]));
-        let members = [("debian-binary", b"2.0\n".to_vec()), ("control.tar.gz", control), ("data.tar.gz", gzip(&tar(&self.files)))];
+        let members = [
+            ("debian-binary", b"2.0\n".to_vec()),
+            ("control.tar.gz", control),
+            ("data.tar.gz", gzip(&tar(&self.files))),
+        ];
         let mut bytes = b"!<arch>\n".to_vec();
         for (name, content) in members {
-            let header = format!("{name:<16}{BUILT:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, "100644", content.len());
+            let header = format!(
+                "{name:<16}{BUILT:<12}{:<6}{:<6}{:<8}{:<10}`\n",
+                0,
+                0,
+                "100644",
+                content.len()
+            );
             bytes.extend(header.as_bytes());
             bytes.extend(&content);
             if content.len() % 2 == 1 {
@@ -56,7 +66,13 @@ impl Deb {
 impl Package {
     /// A package of this name and version.
     pub(crate) fn new(name: &str, version: &str) -> Self {
-        Self::with(name, version, "amd64", "", &Deb::default().file("usr/share/doc/x", &format!("{name} {version}\n")))
+        Self::with(
+            name,
+            version,
+            "amd64",
+            "",
+            &Deb::default().file("usr/share/doc/x", &format!("{name} {version}\n")),
+        )
     }
 
     /// A package that holds nothing and depends on another.
@@ -65,9 +81,21 @@ impl Package {
     }
 
     /// A package with everything said.
-    pub(crate) fn with(name: &str, version: &str, architecture: &str, depends: &str, content: &Deb) -> Self {
-        let depends_line = if depends.is_empty() { String::new() } else { format!("Depends: {depends}\n") };
-        let control = format!("Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n{depends_line}Description: a fixture\n");
+    pub(crate) fn with(
+        name: &str,
+        version: &str,
+        architecture: &str,
+        depends: &str,
+        content: &Deb,
+    ) -> Self {
+        let depends_line = if depends.is_empty() {
+            String::new()
+        } else {
+            format!("Depends: {depends}\n")
+        };
+        let control = format!(
+            "Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n{depends_line}Description: a fixture\n"
+        );
         Self {
             name: name.to_owned(),
             version: version.to_owned(),
@@ -77,9 +105,20 @@ impl Package {
         }
     }
 
+    /// A file that is no package, although an index says so.
+    pub(crate) fn broken(name: &str, version: &str) -> Self {
+        Self {
+            bytes: b"this is no package\n".to_vec(),
+            ..Self::new(name, version)
+        }
+    }
+
     /// Its path below the archive's root.
     pub(crate) fn path(&self) -> String {
-        format!("pool/main/{}_{}_{}.deb", self.name, self.version, self.architecture)
+        format!(
+            "pool/main/{}_{}_{}.deb",
+            self.name, self.version, self.architecture
+        )
     }
 
     /// The digest of its bytes.
@@ -97,9 +136,17 @@ impl Package {
     }
 
     fn stanza(&self) -> String {
-        let Self { name, version, architecture, depends, bytes } = self;
+        let Self {
+            name,
+            version,
+            architecture,
+            depends,
+            bytes,
+        } = self;
         let (path, size, sha256) = (self.path(), bytes.len(), self.sha256());
-        format!("Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n{depends}Filename: {path}\nSize: {size}\nSHA256: {sha256}\nDescription: a fixture\n\n")
+        format!(
+            "Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n{depends}Filename: {path}\nSize: {size}\nSHA256: {sha256}\nDescription: a fixture\n\n"
+        )
     }
 }
 
@@ -125,7 +172,15 @@ pub(crate) struct Release {
 impl Release {
     /// An honest suite with these packages.
     pub(crate) fn new(suite: &str, packages: &[Package]) -> Self {
-        Self { suite: suite.to_owned(), codename: None, date: DATE, valid_until: None, packages: packages.to_vec(), gzip: false, by_hash: false }
+        Self {
+            suite: suite.to_owned(),
+            codename: None,
+            date: DATE,
+            valid_until: None,
+            packages: packages.to_vec(),
+            gzip: false,
+            by_hash: false,
+        }
     }
 
     /// This suite, so many days later.
@@ -137,7 +192,11 @@ impl Release {
     /// The index of component `main`: its path below the suite's folder, and its bytes.
     pub(crate) fn index(&self) -> (String, Vec<u8>) {
         let text: String = self.packages.iter().map(Package::stanza).collect();
-        let (name, bytes) = if self.gzip { ("Packages.gz", gzip(text.as_bytes())) } else { ("Packages.xz", xz(text.as_bytes())) };
+        let (name, bytes) = if self.gzip {
+            ("Packages.gz", gzip(text.as_bytes()))
+        } else {
+            ("Packages.xz", xz(text.as_bytes()))
+        };
         (format!("main/binary-amd64/{name}"), bytes)
     }
 
@@ -145,8 +204,15 @@ impl Release {
     pub(crate) fn text(&self) -> String {
         let name = self.codename.as_ref().unwrap_or(&self.suite);
         let (path, index) = self.index();
-        let valid_until = self.valid_until.map(|end| format!("Valid-Until: {}\n", rfc1123(end))).unwrap_or_default();
-        let by_hash = if self.by_hash { "Acquire-By-Hash: yes\n" } else { "" };
+        let valid_until = self
+            .valid_until
+            .map(|end| format!("Valid-Until: {}\n", rfc1123(end)))
+            .unwrap_or_default();
+        let by_hash = if self.by_hash {
+            "Acquire-By-Hash: yes\n"
+        } else {
+            ""
+        };
         format!(
             "Origin: Fixture\nLabel: Fixture\nSuite: {name}\nCodename: {name}\nDate: {}\n{valid_until}{by_hash}Architectures: amd64\nComponents: main\nSHA256:\n {} {} {path}\n",
             rfc1123(self.date),
@@ -169,7 +235,10 @@ impl Archive {
     /// An honest archive of these suites. The project trusts its key from now on.
     pub(crate) fn serve(scratch: &Scratch, releases: &[Release]) -> Self {
         let server = TestServer::serve(BTreeMap::<String, Vec<u8>>::new()).expect("a free port");
-        let archive = Self { server, key: TestKey::from_seed(1) };
+        let archive = Self {
+            server,
+            key: TestKey::from_seed(1),
+        };
         scratch.write("containers/keys/fixture.asc", archive.key.armored_public());
         for release in releases {
             archive.publish(release);
@@ -184,7 +253,13 @@ impl Archive {
         let (path, index) = release.index();
         if release.by_hash {
             let digest = Sha256::of(&index);
-            self.put(&format!("dists/{}/main/binary-amd64/by-hash/SHA256/{digest}", release.suite), index.clone());
+            self.put(
+                &format!(
+                    "dists/{}/main/binary-amd64/by-hash/SHA256/{digest}",
+                    release.suite
+                ),
+                index.clone(),
+            );
         }
         self.put(&format!("dists/{}/{path}", release.suite), index);
         for package in &release.packages {
@@ -221,9 +296,13 @@ impl Archive {
 /// A date as apt writes it.
 fn rfc1123(unix: u64) -> String {
     const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
     let (days, seconds) = (unix / 86_400, unix % 86_400);
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let (mut year, mut day) = (1970, days);
     while day >= 365 + u64::from(leap(year)) {
         day -= 365 + u64::from(leap(year));
@@ -240,7 +319,11 @@ fn rfc1123(unix: u64) -> String {
     }
     let weekday = WEEKDAYS[usize::try_from(days % 7).expect("small")];
     let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{weekday}, {:02} {} {year} {hour:02}:{minute:02}:{second:02} UTC", day + 1, MONTHS[month])
+    format!(
+        "{weekday}, {:02} {} {year} {hour:02}:{minute:02}:{second:02} UTC",
+        day + 1,
+        MONTHS[month]
+    )
 }
 
 fn tar(files: &[(String, String)]) -> Vec<u8> {
@@ -250,7 +333,9 @@ fn tar(files: &[(String, String)]) -> Vec<u8> {
         header.set_size(text.len() as u64);
         header.set_mode(0o644);
         header.set_mtime(BUILT);
-        builder.append_data(&mut header, path, text.as_bytes()).expect("writing to memory");
+        builder
+            .append_data(&mut header, path, text.as_bytes())
+            .expect("writing to memory");
     }
     builder.into_inner().expect("writing to memory")
 }

@@ -35,7 +35,8 @@ impl Run {
     /// Standard output as JSON; there must be nothing else.
     pub(crate) fn json(&self) -> serde_json::Value {
         let parsed = serde_json::from_str(&self.stdout);
-        parsed.unwrap_or_else(|error| panic!("no JSON on standard output: {error}\n{}", self.text()))
+        parsed
+            .unwrap_or_else(|error| panic!("no JSON on standard output: {error}\n{}", self.text()))
     }
 
     /// This run, if it ended with `code`.
@@ -58,16 +59,32 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts the binary with these arguments and nothing but this environment.
-    pub(crate) fn start(folder: &Path, arguments: &[&str], environment: &[(String, String)]) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "the binary under test is run from outside")]
+    pub(crate) fn start(
+        folder: &Path,
+        arguments: &[&str],
+        environment: &[(String, String)],
+    ) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the binary under test is run from outside"
+        )]
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"));
         command.args(arguments).current_dir(folder).env_clear();
         command.envs(environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let stdout = child.stdout.take().map(collect);
         let stderr = child.stderr.take().map(collect);
-        Self { child, stdout, stderr, started: Instant::now(), what: arguments.join(" ") }
+        Self {
+            child,
+            stdout,
+            stderr,
+            started: Instant::now(),
+            what: arguments.join(" "),
+        }
     }
 
     /// The process id, for signals.
@@ -77,7 +94,10 @@ impl Running {
 
     /// Whether it has not ended yet.
     pub(crate) fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("a child can be waited for").is_none()
+        self.child
+            .try_wait()
+            .expect("a child can be waited for")
+            .is_none()
     }
 
     /// Waits for the end, at most so long since the start; then it is killed, and the test fails.
@@ -98,7 +118,12 @@ impl Running {
             stdout: join(self.stdout.take()),
             stderr: join(self.stderr.take()),
         };
-        assert!(status.is_some(), "`{}` ran longer than {deadline:?}\n{}", self.what, run.text());
+        assert!(
+            status.is_some(),
+            "`{}` ran longer than {deadline:?}\n{}",
+            self.what,
+            run.text()
+        );
         run
     }
 }
@@ -120,5 +145,7 @@ fn collect(mut stream: impl Read + Send + 'static) -> JoinHandle<String> {
 }
 
 fn join(thread: Option<JoinHandle<String>>) -> String {
-    thread.map_or_else(String::new, |thread| thread.join().expect("a stream was UTF-8"))
+    thread.map_or_else(String::new, |thread| {
+        thread.join().expect("a stream was UTF-8")
+    })
 }

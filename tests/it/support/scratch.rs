@@ -44,14 +44,27 @@ impl Scratch {
     }
 
     fn copy_of(project: &Path) -> Self {
-        let folder = tempfile::Builder::new().prefix("xtask-it-").tempdir().expect("a temporary folder");
+        let folder = tempfile::Builder::new()
+            .prefix("xtask-it-")
+            .tempdir()
+            .expect("a temporary folder");
         for name in ["recipes", "containers"] {
-            copy(&project.join(name), &folder.path().join("project").join(name));
+            copy(
+                &project.join(name),
+                &folder.path().join("project").join(name),
+            );
         }
         for name in ["cache", "config", "home"] {
             fs::create_dir_all(folder.path().join(name)).expect("a folder can be made");
         }
-        let place = |name: &str| folder.path().join(name).to_str().expect("a UTF-8 path").to_owned();
+        let place = |name: &str| {
+            folder
+                .path()
+                .join(name)
+                .to_str()
+                .expect("a UTF-8 path")
+                .to_owned()
+        };
         let path = host::environment::var("PATH").unwrap_or_default();
         let environment = [
             ("PATH", path),
@@ -63,8 +76,15 @@ impl Scratch {
             ("NO_COLOR", "1".to_owned()),
             ("CI", "1".to_owned()),
         ];
-        let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { folder, environment, deadline: DEADLINE }
+        let environment = environment
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        Self {
+            folder,
+            environment,
+            deadline: DEADLINE,
+        }
     }
 
     /// Sets a variable for the binary.
@@ -107,7 +127,8 @@ impl Scratch {
     /// The text of a file of the project.
     pub(crate) fn read(&self, path: &str) -> String {
         let full = self.path(path);
-        fs::read_to_string(&full).unwrap_or_else(|error| panic!("reading {}: {error}", full.display()))
+        fs::read_to_string(&full)
+            .unwrap_or_else(|error| panic!("reading {}: {error}", full.display()))
     }
 
     /// Writes a file of the project, and the folders above it.
@@ -117,7 +138,10 @@ impl Scratch {
 
     /// Writes the user's configuration file.
     pub(crate) fn write_config(&self, text: &str) {
-        write(&self.folder.path().join("config/mptcp-kernels/config.toml"), text.as_bytes());
+        write(
+            &self.folder.path().join("config/mptcp-kernels/config.toml"),
+            text.as_bytes(),
+        );
     }
 
     /// Removes a file of the project.
@@ -140,18 +164,30 @@ impl Scratch {
         let path = format!("containers/{name}.lock");
         let mut lock: ContainerLock = toml::from_str(&self.read(&path)).expect("a lock");
         lock.definition = container.digest();
-        self.write(&path, lock.sealed().render(&container.name).expect("a lock can be written"));
+        self.write(
+            &path,
+            lock.sealed()
+                .render(&container.name)
+                .expect("a lock can be written"),
+        );
     }
 
     /// Makes a recipe's lock belong to its definition, whatever was edited.
     pub(crate) fn seal_recipe(&self, name: &str) {
         let project = self.project();
         let recipe = project.recipe(name).expect("a right recipe");
-        let container = project.container(recipe.container.value.as_str()).expect("a right container");
+        let container = project
+            .container(recipe.container.value.as_str())
+            .expect("a right container");
         let path = format!("recipes/{name}.lock");
         let mut lock: RecipeLock = toml::from_str(&self.read(&path)).expect("a lock");
         lock.definition = recipe_definition(&recipe, &container);
-        self.write(&path, lock.sealed().render(&recipe.name).expect("a lock can be written"));
+        self.write(
+            &path,
+            lock.sealed()
+                .render(&recipe.name)
+                .expect("a lock can be written"),
+        );
     }
 
     fn project(&self) -> Project {
@@ -167,23 +203,41 @@ impl Scratch {
     /// Starts the binary on the project.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let project = self.path("");
-        let mut all = vec!["--project", project.to_str().expect("a UTF-8 path")];
-        all.extend(arguments);
+        let mut all = arguments.to_vec();
+        if !arguments.contains(&"--project") {
+            all.splice(0..0, ["--project", project.to_str().expect("a UTF-8 path")]);
+        }
         Running::start(&self.folder.path().join("home"), &all, &self.environment)
     }
 
-    /// A text without what differs from run to run: temporary folders, ports and digests.
+    /// Runs the binary in a folder, which has to lead it to the project.
+    pub(crate) fn run_in(&self, folder: &Path, arguments: &[&str]) -> Run {
+        Running::start(folder, arguments, &self.environment).wait(self.deadline)
+    }
+
+    /// A text without what differs from run to run, and between states of the project: temporary
+    /// folders, ports, times and digests.
     pub(crate) fn stable(&self, text: &str) -> String {
         let folder = self.folder.path().to_str().expect("a UTF-8 path");
         let text = text.replace(folder, "[scratch]");
-        replace_digests(&replace_ports(&text))
+        let lines = text.lines().map(|line| match line.split_once(" s] ") {
+            Some((time, rest)) if time.trim_start_matches(['[', ' ']).parse::<u64>().is_ok() => {
+                format!("[time] {rest}\n")
+            }
+            _ => format!("{line}\n"),
+        });
+        let text: String = lines.collect();
+        replace_digests(&replace_times(&replace_ports(&text)))
     }
 }
 
 /// The folder of the workspace.
 fn repository() -> PathBuf {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_folder.join("../..").canonicalize().expect("the crate is two folders below the workspace")
+    crate_folder
+        .join("../..")
+        .canonicalize()
+        .expect("the crate is two folders below the workspace")
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -216,16 +270,34 @@ fn replace_ports(text: &str) -> String {
     result
 }
 
-/// Every run of 64 hexadecimal digits, named.
+/// The time after `now is`, named.
+fn replace_times(text: &str) -> String {
+    let mut pieces = text.split("now is 2");
+    let mut result = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        result.push_str("now is [now]");
+        result
+            .push_str(piece.trim_start_matches(|c: char| c.is_ascii_digit() || "-:TZ".contains(c)));
+    }
+    result
+}
+
+/// Every word of 12 or 64 hexadecimal digits, named.
 fn replace_digests(text: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric();
     let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
     let mut result = String::new();
     let mut rest = text;
-    while let Some(start) = rest.find(is_hex) {
+    while let Some(start) = rest.find(is_word) {
         result.push_str(&rest[..start]);
         let tail = &rest[start..];
-        let end = tail.find(|c| !is_hex(c)).unwrap_or(tail.len());
-        result.push_str(if end == 64 { "[sha256]" } else { &tail[..end] });
+        let end = tail.find(|c| !is_word(c)).unwrap_or(tail.len());
+        let word = &tail[..end];
+        result.push_str(match end {
+            64 if word.chars().all(is_hex) => "[sha256]",
+            12 if word.chars().all(is_hex) => "[short]",
+            _ => word,
+        });
         rest = &tail[end..];
     }
     result + rest

@@ -71,6 +71,15 @@ pub enum BuildError {
         /// Whose lock names it.
         name: Name,
     },
+    /// A mirror does not have what its own index names.
+    #[error("a package that the index names cannot be had")]
+    #[diagnostic(help(
+        "the mirror is incomplete or being updated: try again later, or name another: `--mirror ARCHIVE=URL`"
+    ))]
+    Incomplete {
+        /// What was to be fetched.
+        source: FetchError,
+    },
     /// No address is known for an archive.
     #[error("no mirror of the archive `{archive}` is known")]
     #[diagnostic(help(
@@ -95,6 +104,9 @@ pub enum BuildError {
     Engine(#[from] EngineError),
     /// An archive's signature does not hold.
     #[error("{url} cannot be trusted")]
+    #[diagnostic(help(
+        "somebody between you and the archive may be altering it: try another mirror, `--mirror ARCHIVE=URL`; only if the archive has new keys, update containers/keys"
+    ))]
     Signature {
         /// The signed file.
         url: String,
@@ -119,6 +131,9 @@ pub enum BuildError {
     },
     /// A wanted package is in no suite.
     #[error("package `{package}` is not in {suites}")]
+    #[diagnostic(help(
+        "correct its name in the recipe or container, or add the suite that has it"
+    ))]
     NoPackage {
         /// The package.
         package: String,
@@ -270,7 +285,9 @@ impl BuildError {
             | Self::Compile { .. }
             | Self::Outdated { .. }
             | Self::Keyring { .. } => Category::Input,
-            Self::Gone { source, .. } | Self::Fetch(source) => source.category(),
+            Self::Gone { source, .. } | Self::Incomplete { source } | Self::Fetch(source) => {
+                source.category()
+            }
             Self::Http(source) => source.category(),
             Self::Store(source) => source.category(),
             Self::Engine(source) => source.category(),

@@ -9,6 +9,7 @@ use camino::Utf8PathBuf;
 use formats::deb;
 use formats::packages::PackageEntry;
 use host::engine::Engine;
+use jiff::Timestamp;
 use model::container::Container;
 use model::digest::Sha256;
 use model::lock::{
@@ -100,7 +101,9 @@ pub fn lock_recipe(
     for (role, wanted) in wanted_inputs(recipe) {
         let package = lock_package(&resolve(&index, role, &wanted)?)?;
         reporter.phase(&format!("download {}", package.name));
-        downloads.fetch(&recipe.name, container, &suites, &[&package], reporter)?;
+        downloads
+            .fetch(&recipe.name, container, &suites, &[&package], reporter)
+            .map_err(incomplete)?;
         let timestamp = timestamp(downloads, &package)?;
         inputs.push(LockedInput {
             role,
@@ -117,6 +120,22 @@ pub fn lock_recipe(
         inputs,
     };
     Ok(lock.sealed())
+}
+
+/// What the index names just now must be there; locking anew would not help.
+fn incomplete(error: BuildError) -> BuildError {
+    match error {
+        BuildError::Gone { source, .. } => BuildError::Incomplete { source },
+        other => other,
+    }
+}
+
+/// Seconds since 1970 as people write them.
+fn rfc3339(seconds: u64) -> String {
+    let time = i64::try_from(seconds)
+        .ok()
+        .and_then(|seconds| Timestamp::from_second(seconds).ok());
+    time.map_or_else(|| seconds.to_string(), |time| time.to_string())
 }
 
 /// The newest package of this name; a kernel's metapackage leads to the kernel itself.
@@ -138,9 +157,10 @@ fn resolve(
             None => return Ok((archive, entry)),
         }
     }
-    Err(BuildError::NoPackage {
-        package: wanted.to_string(),
-        suites: format!("{MAX_META} steps of metapackages"),
+    let reason = format!("{wanted} leads to no kernel package within {MAX_META} metapackages");
+    Err(BuildError::Metadata {
+        url: "the archive's index".to_owned(),
+        reason,
     })
 }
 
@@ -187,6 +207,7 @@ pub fn outdated_container(
 ) -> Result<Vec<String>, BuildError> {
     reporter.phase("verify indexes");
     let index = Index::open(project, downloads, container, Purpose::Container, reporter)?;
+    check_not_older(&lock.suites, &index.suites())?;
     changes(&index, &lock.packages.iter().collect::<Vec<_>>())
 }
 
@@ -204,16 +225,16 @@ pub fn outdated_recipe(
 ) -> Result<Vec<String>, BuildError> {
     reporter.phase("verify indexes");
     let index = Index::open(project, downloads, container, Purpose::Inputs, reporter)?;
-    let mut found = changes(
-        &index,
-        &lock
-            .inputs
-            .iter()
-            .map(|input| &input.package)
-            .collect::<Vec<_>>(),
-    )?;
+    check_not_older(&lock.suites, &index.suites())?;
+    let packages: Vec<_> = lock.inputs.iter().map(|input| &input.package).collect();
+    let mut found = changes(&index, &packages)?;
     for (role, wanted) in wanted_inputs(recipe) {
-        let (_, newest) = resolve(&index, role, &wanted)?;
+        let newest = match resolve(&index, role, &wanted) {
+            Ok((_, newest)) => newest,
+            // That it is gone was found above already.
+            Err(BuildError::NoPackage { .. }) if !found.is_empty() => continue,
+            Err(error) => return Err(error),
+        };
         let locked = lock.input(role).map(|input| &input.package);
         // A new kernel has a new name, so the locked one can be there still.
         if let Some(locked) = locked.filter(|locked| locked.name.as_str() != newest.name) {
@@ -279,8 +300,9 @@ pub fn check_not_older(before: &[LockedSuite], now: &[LockedSuite]) -> Result<()
             return Err(BuildError::Metadata {
                 url: format!("{} {}", suite.archive, suite.suite),
                 reason: format!(
-                    "its date {} is before {}, that of the lock: the mirror lags behind or replays an old state",
-                    suite.date, old.date
+                    "it is of {}, and the lock of {}: the mirror lags behind or replays an old state",
+                    rfc3339(suite.date),
+                    rfc3339(old.date)
                 ),
             });
         }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use model::container::Container;
-use model::kconfig::{Assignment, parse_fragment};
+use model::kconfig::{Assignment, parse_fragment, render};
 use model::lock::{ContainerLock, Lock, LockError, RecipeLock, recipe_definition};
-use model::names::{KeyringName, Name, nearest};
+use model::names::{KeyringName, MalformedName, Name, nearest};
 use model::recipe::{Layer, Recipe};
 use model::strict::{Located, Problem, Problems, SourceFile};
 
@@ -87,12 +87,12 @@ impl Project {
         let mut names = BTreeSet::new();
         for entry in path.read_dir_utf8().map_err(unreadable)? {
             let entry = entry.map_err(unreadable)?;
-            if let Some(name) = entry
-                .file_name()
-                .strip_suffix(".toml")
-                .and_then(|name| name.parse().ok())
-            {
-                names.insert(name);
+            let Some(name) = entry.file_name().strip_suffix(".toml") else {
+                continue;
+            };
+            match name.parse() {
+                Ok(name) => drop(names.insert(name)),
+                Err(error) => return Err(malformed_name(folder, entry.file_name(), &error)),
             }
         }
         Ok(names.into_iter().collect())
@@ -115,9 +115,41 @@ impl Project {
             }
             layers.insert(0, layer);
         }
-        let recipe = Recipe::merge(&name, layers, problems)?;
-        self.check_references(&recipe)?;
-        Ok(recipe)
+        for layer in &layers {
+            self.check_references(layer, &mut problems)?;
+        }
+        Ok(Recipe::merge(&name, layers, problems)?)
+    }
+
+    /// What a recipe file names must be there, and fragments must be right.
+    fn check_references(
+        &self,
+        layer: &Layer,
+        problems: &mut Vec<Problem>,
+    ) -> Result<(), BuildError> {
+        if let Some(container) = layer.container() {
+            self.check_file(
+                container,
+                &format!("containers/{}.toml", container.value),
+                problems,
+            );
+        }
+        for fragment in layer.fragments() {
+            let path = format!("recipes/config/{}", fragment.value);
+            if self.check_file(fragment, &path, problems) {
+                parse_fragment(&self.read(&path)?, problems);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the file that `value` names is there; else that is a problem.
+    fn check_file<T>(&self, value: &Located<T>, path: &str, problems: &mut Vec<Problem>) -> bool {
+        let there = self.root.join(path).is_file();
+        if !there {
+            problems.push(value.problem(format!("there is no {path}")));
+        }
+        there
     }
 
     fn parent(
@@ -140,35 +172,6 @@ impl Project {
         None
     }
 
-    fn check_references(&self, recipe: &Recipe) -> Result<(), BuildError> {
-        let mut problems = Vec::new();
-        let container = &recipe.container;
-        if !self
-            .root
-            .join(format!("containers/{}.toml", container.value))
-            .is_file()
-        {
-            problems.push(
-                container.problem(format!("there is no containers/{}.toml", container.value)),
-            );
-        }
-        for fragment in &recipe.config.fragments {
-            if !self
-                .root
-                .join(format!("recipes/config/{}", fragment.value))
-                .is_file()
-            {
-                problems.push(
-                    fragment.problem(format!("there is no recipes/config/{}", fragment.value)),
-                );
-            }
-        }
-        Ok(Problems::check(
-            &format!("recipe `{}`", recipe.name),
-            &problems,
-        )?)
-    }
-
     /// The container `name`.
     ///
     /// # Errors
@@ -176,7 +179,14 @@ impl Project {
     pub fn container(&self, name: &str) -> Result<Container, BuildError> {
         let name = known("container", name, &self.containers()?)?;
         let file = self.read(&format!("containers/{name}.toml"))?;
-        Ok(Container::parse(&name, &file)?)
+        let container = Container::parse(&name, &file)?;
+        let mut problems = Vec::new();
+        for archive in container.archives.values() {
+            let path = format!("containers/keys/{}", archive.keyring.value);
+            self.check_file(&archive.keyring, &path, &mut problems);
+        }
+        Problems::check(&format!("container `{name}`"), &problems)?;
+        Ok(container)
     }
 
     /// The keyring `name`.
@@ -270,6 +280,16 @@ impl Project {
     }
 }
 
+fn malformed_name(folder: &str, file: &str, error: &MalformedName) -> BuildError {
+    let path = format!("{folder}/{file}");
+    let problem = Problem {
+        message: error.to_string(),
+        file: SourceFile::new(path.as_str(), ""),
+        span: None,
+    };
+    Problems::new("the name of a file", &[problem]).into()
+}
+
 /// The name that was asked for, if there is one.
 fn known(kind: &'static str, name: &str, known: &[Name]) -> Result<Name, BuildError> {
     match known.iter().find(|known| known.as_str() == name) {
@@ -298,27 +318,17 @@ fn recipe_fragment(recipe: &Recipe, problems: &mut Vec<Problem>) -> Fragment {
     );
     let mut text = suffix;
     for (symbol, setting) in &recipe.config.set {
-        let value = setting.value.value.as_str();
-        let line = if value == "n" {
-            format!("# CONFIG_{symbol} is not set\n")
-        } else {
-            format!("CONFIG_{symbol}={value}\n")
+        let value = setting.value.value.clone();
+        text.push_str(&render(symbol, &value));
+        let assignment = Assignment {
+            symbol: symbol.clone(),
+            value,
         };
-        let mut wrong = Vec::new();
-        for assignment in parse_fragment(&SourceFile::new("", line.as_str()), &mut wrong) {
-            let (file, span) = (Arc::clone(&setting.file), setting.span.clone());
-            assignments.push(Located {
-                value: assignment.value,
-                file,
-                span,
-            });
-        }
-        problems.extend(
-            wrong
-                .into_iter()
-                .map(|wrong| setting.problem(wrong.message)),
-        );
-        text.push_str(&line);
+        assignments.push(Located {
+            value: assignment,
+            file: Arc::clone(&setting.file),
+            span: setting.span.clone(),
+        });
     }
     Fragment {
         file: SourceFile::new("recipe.config", text),

@@ -19,7 +19,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Build(#[from] BuildError),
-    #[error("{count} of {total} are wrong")]
+    #[error("{count} errors in the {total} that were looked at")]
     Several {
         count: usize,
         total: usize,

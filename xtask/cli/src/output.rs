@@ -82,6 +82,7 @@ pub(crate) fn render_failure(failure: &Failure) {
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_width(width)
         .with_links(false)
+        .with_wrap_lines(false)
         .with_context_lines(1);
     let mut text = String::new();
     if handler.render_report(&mut text, failure).is_err() {

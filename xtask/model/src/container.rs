@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::digest::Sha256;
 use crate::names::{ArchivePart, KeyringName, Name, PackageName};
 use crate::recipe::Architecture;
-use crate::strict::{self, Problem, Problems, SourceFile, Table};
+use crate::strict::{self, Located, Problem, Problems, SourceFile, Table};
 
 /// A container, as its definition file tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,7 +30,7 @@ pub struct Container {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Archive {
     /// The keys that sign it, a file below `containers/keys/`.
-    pub keyring: KeyringName,
+    pub keyring: Located<KeyringName>,
     /// A service that keeps every past state of the archive, below which a timestamp is appended.
     pub snapshot: Option<String>,
     /// The components used.
@@ -112,7 +112,7 @@ fn read_archive(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Arc
     let input_suites = parts("input-suites");
     table.finish(problems);
     Some(Archive {
-        keyring: keyring?.value,
+        keyring: keyring?,
         snapshot: snapshot.map(|url| url.value),
         components,
         suites,

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::names::Symbol;
 use crate::recipe::{Line, Recipe};
 use crate::strict::{Located, Problem, SourceFile};
 
 /// The value of a symbol.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Value {
     /// `y`
     Yes,
@@ -44,6 +47,25 @@ impl Value {
     }
 }
 
+/// A text that is no value of a symbol.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is no value: y, m, n, a number and a \"string\" in its quotes are")]
+pub struct MalformedValue(String);
+
+impl TryFrom<String> for Value {
+    type Error = MalformedValue;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or(MalformedValue(text))
+    }
+}
+
+impl From<Value> for String {
+    fn from(value: Value) -> Self {
+        value.to_string()
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -56,7 +78,10 @@ impl fmt::Display for Value {
 }
 
 fn is_quoted(text: &str) -> bool {
-    text.len() >= 2 && text.starts_with('"') && text.ends_with('"')
+    let inner = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    inner.is_some_and(|inner| !inner.chars().any(char::is_control))
 }
 
 fn number(text: &str) -> Option<i128> {
@@ -99,12 +124,8 @@ fn parse_line(line: &str) -> Option<Result<Assignment, String>> {
         Ok(symbol) => symbol,
         Err(error) => return Some(Err(format!("{error}"))),
     };
-    let malformed = || format!("`{value}` is no value: y, m, n, a number and a \"string\" are");
-    Some(
-        Value::parse(value)
-            .map(|value| Assignment { symbol, value })
-            .ok_or_else(malformed),
-    )
+    let value = Value::try_from(value.to_owned()).map_err(|error| error.to_string());
+    Some(value.map(|value| Assignment { symbol, value }))
 }
 
 /// Reads a fragment; each assignment knows its line.
@@ -351,7 +372,8 @@ pub fn render_difference(before: &DotConfig, after: &DotConfig) -> String {
         .collect()
 }
 
-fn render(symbol: &Symbol, value: &Value) -> String {
+/// The line of a fragment that gives `symbol` this value.
+pub fn render(symbol: &Symbol, value: &Value) -> String {
     match value {
         Value::No => format!("# CONFIG_{symbol} is not set\n"),
         value => format!("CONFIG_{symbol}={value}\n"),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::kconfig::Value;
 use crate::names::{
     ConfigTarget, FragmentName, MalformedName, Name, PackageName, Symbol, SymbolPattern,
     VersionSuffix,
@@ -93,7 +94,7 @@ pub enum Base {
 #[serde(deny_unknown_fields)]
 pub struct Setting {
     /// As it stands behind the `=` of a fragment; strings with their quotes.
-    pub value: String,
+    pub value: Value,
     /// Why.
     pub reason: String,
 }
@@ -224,6 +225,16 @@ impl Layer {
         }
         root.finish(problems);
         layer
+    }
+
+    /// The fragments that this file names.
+    pub fn fragments(&self) -> &[Located<FragmentName>] {
+        &self.fragments
+    }
+
+    /// The container that this file names.
+    pub fn container(&self) -> Option<&Located<Name>> {
+        self.container.as_ref()
     }
 
     fn read_target(&mut self, mut table: Table<'_>, problems: &mut Vec<Problem>) {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
@@ -43,6 +44,13 @@ pub struct Located<T> {
     pub file: Arc<SourceFile>,
     /// Its bytes in the file.
     pub span: Range<usize>,
+}
+
+impl<T: Serialize> Serialize for Located<T> {
+    /// Only the value: where it stood decides nothing.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.serialize(serializer)
+    }
 }
 
 impl<T> Located<T> {
@@ -296,17 +304,13 @@ impl<'a> Table<'a> {
     pub fn finish(self, problems: &mut Vec<Problem>) {
         for key in self.entries.keys() {
             let near = nearest(key.get_ref(), self.taken.iter().copied());
-            let known: Vec<_> = if near.is_empty() {
-                self.taken.iter().copied().collect()
+            let advice = if near.is_empty() {
+                let known: Vec<_> = self.taken.iter().copied().collect();
+                format!("there are {}", known.join(", "))
             } else {
-                near
+                format!("did you mean {}?", near.join(", "))
             };
-            let message = format!(
-                "unknown key `{}{}`; did you mean {}?",
-                self.path,
-                key.get_ref(),
-                known.join(", ")
-            );
+            let message = format!("unknown key `{}{}`; {advice}", self.path, key.get_ref());
             problems.push(Problem {
                 message,
                 file: Arc::clone(self.file),

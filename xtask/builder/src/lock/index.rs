@@ -70,9 +70,9 @@ impl<'a> Index<'a> {
     ) -> Result<Self, BuildError> {
         let mut suites = Vec::new();
         for (name, archive) in &container.archives {
-            let keyring = project.keyring(&archive.keyring)?;
+            let keyring = project.keyring(&archive.keyring.value)?;
             let keyring = Keyring::parse(&keyring).map_err(|source| BuildError::Keyring {
-                name: archive.keyring.to_string(),
+                name: archive.keyring.value.to_string(),
                 source,
             })?;
             let wanted = match purpose {

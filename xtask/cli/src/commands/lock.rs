@@ -7,6 +7,7 @@ use builder::lock;
 use builder::project::Project;
 use builder::report::Reporter;
 use host::cancel::Cancel;
+use host::category::Category;
 use model::lock::{Lock as _, LockError};
 use serde::Serialize;
 
@@ -53,10 +54,15 @@ pub(crate) fn run(global: &Global, command: &Lock, cancel: &Cancel) -> Result<()
 }
 
 fn text(row: &Row) -> String {
-    let (count, size) = (row.packages, indicatif::DecimalBytes(row.bytes));
+    let packages = if row.packages == 1 {
+        "package"
+    } else {
+        "packages"
+    };
+    let size = indicatif::DecimalBytes(row.bytes);
     format!(
-        "{}: {} ({count} packages, {size}), {}\n",
-        row.name, row.lock, row.state
+        "{}: {} ({} {packages}, {size}), {}\n",
+        row.name, row.lock, row.packages, row.state
     )
 }
 
@@ -244,45 +250,50 @@ fn outdated(
     let mut rows = Vec::new();
     let mut errors = Vec::new();
     for subject in subjects {
-        let state = "as new as the archive";
-        let (name, changes, row) = match subject {
-            Subject::Container(name) => {
-                let container = project.container(name)?;
-                let lock = project
-                    .container_lock(&container)
-                    .map_err(BuildError::from)?;
-                let changes = lock::outdated_container(
-                    project,
-                    online.downloads(),
-                    &container,
-                    &lock,
-                    reporter,
-                )?;
-                (container.name, changes, container_row(name, &lock, state))
-            }
-            Subject::Recipe(name) => {
-                let recipe = project.recipe(name)?;
-                let container = project.container(recipe.container.value.as_str())?;
-                let lock = project
-                    .recipe_lock(&recipe, &container)
-                    .map_err(BuildError::from)?;
-                let changes = lock::outdated_recipe(
-                    project,
-                    online.downloads(),
-                    &recipe,
-                    &container,
-                    &lock,
-                    reporter,
-                )?;
-                (recipe.name, changes, recipe_row(name, &lock, state))
-            }
-        };
-        if changes.is_empty() {
-            rows.push(row);
-        } else {
-            errors.push(BuildError::Outdated { name, changes });
+        match outdated_one(project, online, subject, reporter) {
+            Ok(row) => rows.push(row),
+            // One that is outdated, or wrong in itself, says nothing about the others.
+            Err(error) if error.category() == Category::Input => errors.push(error),
+            Err(error) => return Err(error.into()),
         }
     }
     fail(errors, subjects.len())?;
     Ok(rows)
+}
+
+fn outdated_one(
+    project: &Project,
+    online: &Online,
+    subject: &Subject,
+    reporter: &dyn Reporter,
+) -> Result<Row, BuildError> {
+    let state = "as new as the archive";
+    let (name, changes, row) = match subject {
+        Subject::Container(name) => {
+            let container = project.container(name)?;
+            let lock = project.container_lock(&container)?;
+            let changes =
+                lock::outdated_container(project, online.downloads(), &container, &lock, reporter)?;
+            (container.name, changes, container_row(name, &lock, state))
+        }
+        Subject::Recipe(name) => {
+            let recipe = project.recipe(name)?;
+            let container = project.container(recipe.container.value.as_str())?;
+            let lock = project.recipe_lock(&recipe, &container)?;
+            let changes = lock::outdated_recipe(
+                project,
+                online.downloads(),
+                &recipe,
+                &container,
+                &lock,
+                reporter,
+            )?;
+            (recipe.name, changes, recipe_row(name, &lock, state))
+        }
+    };
+    if changes.is_empty() {
+        Ok(row)
+    } else {
+        Err(BuildError::Outdated { name, changes })
+    }
 }
