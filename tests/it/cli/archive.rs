@@ -489,7 +489,6 @@ fn outdated_tells_what_the_archive_has_newer_or_no_more() {
 }
 
 #[test]
-#[ignore = "`lock --outdated` believes a replayed state"]
 fn outdated_believes_no_replay_either() {
     let scratch = Scratch::small();
     let archive = Archive::serve(&scratch, &[stable(), updates().later(2)]);

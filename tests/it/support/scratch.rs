@@ -36,6 +36,8 @@ impl Scratch {
     /// configuration; all are built in container `box`, from archive `fixture`.
     pub(crate) fn small() -> Self {
         let scratch = Self::copy_of(&repository().join("tests/fixtures/project"));
+        let key = formats::testing::TestKey::from_seed(1).armored_public();
+        scratch.write("containers/keys/fixture.asc", key);
         scratch.seal_container("box");
         for recipe in ["tiny", "child", "stock"] {
             scratch.seal_recipe(recipe);

@@ -140,6 +140,15 @@ pub enum BuildError {
         /// Where it was looked for.
         suites: String,
     },
+    /// A metapackage leads nowhere.
+    #[error("package `{package}` leads to no kernel within {steps} metapackages")]
+    #[diagnostic(help("name the kernel's own package in the recipe's `config.base`"))]
+    NoKernel {
+        /// The package.
+        package: String,
+        /// How many metapackages were followed.
+        steps: usize,
+    },
     /// A package is not what it should be.
     #[error("package {package} cannot be read")]
     Package {
@@ -280,6 +289,7 @@ impl BuildError {
             | Self::Lock(_)
             | Self::NoSource { .. }
             | Self::NoPackage { .. }
+            | Self::NoKernel { .. }
             | Self::Rules { .. }
             | Self::Losses { .. }
             | Self::Compile { .. }

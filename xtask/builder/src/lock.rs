@@ -157,10 +157,9 @@ fn resolve(
             None => return Ok((archive, entry)),
         }
     }
-    let reason = format!("{wanted} leads to no kernel package within {MAX_META} metapackages");
-    Err(BuildError::Metadata {
-        url: "the archive's index".to_owned(),
-        reason,
+    Err(BuildError::NoKernel {
+        package: wanted.to_string(),
+        steps: MAX_META,
     })
 }
 
