@@ -167,51 +167,44 @@ fn first_error(line: &str) -> Option<FirstError> {
 mod tests {
     use super::*;
 
-    fn error(text: &str, file: Option<&str>) -> Option<FirstError> {
-        Some(FirstError {
-            text: text.to_owned(),
-            file: file.map(str::to_owned),
-        })
+    fn found(line: &str) -> (String, Option<String>) {
+        let error = first_error(line).unwrap();
+        (error.text, error.file)
+    }
+
+    fn expected(text: &str, file: Option<&str>) -> (String, Option<String>) {
+        (text.to_owned(), file.map(str::to_owned))
     }
 
     #[test]
     fn errors_are_told_from_other_lines() {
         let undeclared = "/source/tree/net/mptcp/ctrl.c:12:5: error: 'x' undeclared (first use in this function)";
+        let text = "'x' undeclared (first use in this function)";
         assert_eq!(
-            first_error(undeclared),
-            error(
-                "'x' undeclared (first use in this function)",
-                Some("net/mptcp/ctrl.c:12:5")
-            )
+            found(undeclared),
+            expected(text, Some("net/mptcp/ctrl.c:12:5"))
         );
         let header = "../init/main.c:1:10: fatal error: nothing.h: No such file or directory";
-        assert_eq!(
-            first_error(header),
-            error(
-                "nothing.h: No such file or directory",
-                Some("../init/main.c:1:10")
-            )
-        );
+        let text = "nothing.h: No such file or directory";
+        assert_eq!(found(header), expected(text, Some("../init/main.c:1:10")));
         let linker =
             "ld: net/mptcp/ctrl.o: in function `f': ctrl.c:(.text+0x1): undefined reference to `g'";
-        assert_eq!(
-            first_error(linker).unwrap().text,
-            "undefined reference to `g'"
-        );
+        assert_eq!(found(linker).0, "undefined reference to `g'");
         let program = "dpkg-checkbuilddeps: error: unmet build dependencies: bc";
-        assert_eq!(first_error(program), error(program, None));
+        assert_eq!(found(program), expected(program, None));
         let modpost = "ERROR: modpost: \"f\" [drivers/net/dummy.ko] undefined!";
         assert_eq!(
-            first_error(modpost),
-            error("modpost: \"f\" [drivers/net/dummy.ko] undefined!", None)
+            found(modpost),
+            expected("modpost: \"f\" [drivers/net/dummy.ko] undefined!", None)
         );
-        for innocent in [
+        let innocent = [
             "  CC      lib/error.o",
             "make[1]: *** [Makefile:1: x] Error 2",
             "x.c:1:2: warning: unused",
             "",
-        ] {
-            assert_eq!(first_error(innocent), None, "{innocent}");
+        ];
+        for line in innocent {
+            assert_eq!(first_error(line), None, "{line}");
         }
     }
 }
