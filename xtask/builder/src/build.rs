@@ -70,6 +70,7 @@ impl<'a> Phases<'a> {
             name: name.to_owned(),
             seconds,
             peak_memory,
+            cpu_seconds: None,
         });
     }
 
@@ -87,14 +88,16 @@ impl<'a> Phases<'a> {
         work: impl FnOnce() -> Result<T, BuildError>,
     ) -> Result<T, BuildError> {
         self.reporter.phase(name);
-        self.engine.take_peak_memory();
+        self.engine.take_usage();
         let watch = Stopwatch::start();
         let value = work()?;
         let seconds = tenths(watch.elapsed());
+        let usage = self.engine.take_usage();
         self.done.push(Phase {
             name: name.to_owned(),
             seconds,
-            peak_memory: self.engine.take_peak_memory(),
+            peak_memory: usage.peak_memory,
+            cpu_seconds: usage.cpu.map(tenths),
         });
         Ok(value)
     }

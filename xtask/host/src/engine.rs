@@ -101,6 +101,15 @@ pub struct EngineInfo {
     pub memory: u64,
 }
 
+/// What containers used, where the engine tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// The most memory that any of them held, in bytes, without the page cache.
+    pub peak_memory: Option<u64>,
+    /// The processor time of all of them together.
+    pub cpu: Option<Duration>,
+}
+
 /// A connection to the engine. Its calls block.
 #[derive(Debug)]
 pub struct Engine {
@@ -109,7 +118,7 @@ pub struct Engine {
     cancel: Cancel,
     session: Session,
     cache: Utf8PathBuf,
-    peak_memory: Mutex<Option<u64>>,
+    usage: Mutex<Usage>,
 }
 
 impl Engine {
@@ -148,7 +157,7 @@ impl Engine {
             cancel,
             session,
             cache: cache.to_owned(),
-            peak_memory: Mutex::new(None),
+            usage: Mutex::default(),
         };
         engine.reap()?;
         Ok(engine)
@@ -159,20 +168,17 @@ impl Engine {
         &self.cache
     }
 
-    /// The most memory that any container was seen to use since this was asked last, in bytes.
-    pub fn take_peak_memory(&self) -> Option<u64> {
-        self.peak_memory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+    /// What containers were seen to use since this was asked last.
+    pub fn take_usage(&self) -> Usage {
+        std::mem::take(&mut *self.usage.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn saw_memory(&self, bytes: Option<u64>) {
-        let mut peak = self
-            .peak_memory
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *peak = (*peak).max(bytes);
+    fn saw_usage(&self, seen: Usage) {
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        usage.peak_memory = usage.peak_memory.max(seen.peak_memory);
+        usage.cpu = usage
+            .cpu
+            .map_or(seen.cpu, |cpu| Some(cpu + seen.cpu.unwrap_or_default()));
     }
 
     /// What stops this engine's calls.

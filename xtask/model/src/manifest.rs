@@ -72,7 +72,10 @@ pub struct Phase {
     pub name: String,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// The most memory that its container used, in bytes, where it ran in one and the engine tells.
+    /// The most memory that its containers used, in bytes, where the engine tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory: Option<u64>,
+    /// The processor time of its containers, in seconds, where the engine tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds: Option<f64>,
 }

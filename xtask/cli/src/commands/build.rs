@@ -51,14 +51,14 @@ fn text(built: &Built, no_smoke: bool) -> String {
         ));
     }
     for phase in &built.run.phases {
-        let memory = phase
-            .peak_memory
-            .map(|bytes| format!(", at most {} MiB of memory", bytes >> 20))
-            .unwrap_or_default();
-        text.push_str(&format!(
-            "  {:>8.1} s  {}{memory}\n",
-            phase.seconds, phase.name
-        ));
+        text.push_str(&format!("  {:>8.1} s  {}", phase.seconds, phase.name));
+        if let Some(seconds) = phase.cpu_seconds {
+            text.push_str(&format!(", {seconds:.1} s of processor time"));
+        }
+        if let Some(bytes) = phase.peak_memory {
+            text.push_str(&format!(", at most {} MiB of memory", bytes >> 20));
+        }
+        text.push('\n');
     }
     text.push_str(if no_smoke {
         "smoke: not run (--no-smoke)\n"

@@ -10,7 +10,7 @@ use bollard::models::{self, ContainerCreateBody, HostConfig, HostConfigLogConfig
 use bollard::query_parameters as query;
 use futures_util::StreamExt;
 
-use super::{Engine, EngineError, TarReader, failed, terminal};
+use super::{Engine, EngineError, TarReader, Usage, failed, terminal};
 use crate::cancel::Interrupted;
 
 /// A volume in a container.
@@ -175,7 +175,7 @@ impl<'a> Container<'a> {
             let sampler = self
                 .engine
                 .runtime
-                .spawn(peak_memory(docker.clone(), self.id.clone()));
+                .spawn(watch_usage(docker.clone(), self.id.clone()));
             while let Some(piece) = attached.output.next().await {
                 match piece.map_err(fail)? {
                     LogOutput::StdErr { message } => output(OutputStream::Stderr, &message),
@@ -192,7 +192,7 @@ impl<'a> Container<'a> {
                 .map_err(fail)?
                 .state;
             let out_of_memory = state.and_then(|state| state.oom_killed).unwrap_or(false);
-            self.engine.saw_memory(sampler.await.ok().flatten());
+            self.engine.saw_usage(sampler.await.unwrap_or_default());
             Ok(Exit {
                 code,
                 out_of_memory,
@@ -352,29 +352,32 @@ fn create_body(spec: &ContainerSpec, labels: HashMap<String, String>) -> Contain
     }
 }
 
-/// Watches a container's memory until it ends.
-async fn peak_memory(docker: bollard::Docker, id: String) -> Option<u64> {
+/// Watches what a container uses until it ends.
+async fn watch_usage(docker: bollard::Docker, id: String) -> Usage {
     let options = query::StatsOptionsBuilder::new().stream(true).build();
     let mut samples = std::pin::pin!(docker.stats(&id, Some(options)));
-    let mut peak = None;
+    let mut seen = Usage::default();
     while let Some(Ok(sample)) = samples.next().await {
-        let Some(memory) = sample.memory_stats else {
-            continue;
-        };
-        // What the page cache holds is not what the build needs.
-        let cached = memory.stats.as_ref().and_then(|stats| {
-            stats
-                .get("inactive_file")
-                .or(stats.get("total_inactive_file"))
-                .copied()
-        });
-        let used = memory
-            .usage
-            .map(|usage| usage.saturating_sub(cached.unwrap_or(0)));
-        if used.unwrap_or(0) == 0 && peak.is_some() {
+        let used = sample
+            .memory_stats
+            .as_ref()
+            .and_then(used_memory)
+            .unwrap_or(0);
+        if used == 0 && seen.peak_memory.is_some() {
             break;
         }
-        peak = peak.max(used);
+        seen.peak_memory = seen.peak_memory.max(Some(used));
+        let cpu = sample.cpu_stats.and_then(|cpu| cpu.cpu_usage?.total_usage);
+        seen.cpu = seen.cpu.max(cpu.map(Duration::from_nanos));
     }
-    peak
+    seen
+}
+
+/// What the page cache holds is not what a build needs.
+fn used_memory(memory: &models::ContainerMemoryStats) -> Option<u64> {
+    let cached = memory.stats.as_ref().and_then(|stats| {
+        let names = ["inactive_file", "total_inactive_file"];
+        names.iter().find_map(|name| stats.get(*name).copied())
+    });
+    Some(memory.usage?.saturating_sub(cached.unwrap_or(0)))
 }
