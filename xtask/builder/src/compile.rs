@@ -115,8 +115,9 @@ impl Watch<'_> {
             self.packaging = Some(Stopwatch::start());
             self.reporter.phase("package");
         }
-        if self.error.is_none() {
-            self.error = first_error(line);
+        match &mut self.error {
+            Some(error) => error.expanded_in(line),
+            None => self.error = first_error(line),
         }
     }
 }
@@ -128,15 +129,41 @@ struct FirstError {
     file: Option<String>,
 }
 
+impl FirstError {
+    /// A macro of the configuration is to blame where it is used, which gcc tells a line later.
+    fn expanded_in(&mut self, line: &str) {
+        let generated = self
+            .file
+            .as_deref()
+            .is_some_and(|file| file.contains("include/generated/"));
+        if let Some((place, _)) = line
+            .split_once(": note: in expansion of macro")
+            .filter(|_| generated)
+        {
+            self.file = Some(in_tree(place).to_owned());
+        }
+    }
+}
+
+/// A place as the compiler tells it, relative to the source tree.
+fn in_tree(place: &str) -> &str {
+    place
+        .trim()
+        .trim_start_matches("/source/tree/")
+        .trim_start_matches("./")
+}
+
 /// The error that a line of the log tells, if it does.
 fn first_error(line: &str) -> Option<FirstError> {
     let line = line.trim();
+    // It only says that something before it failed.
+    if line.starts_with("dpkg-buildpackage: error:") {
+        return None;
+    }
     let marks = [": error: ", ": fatal error: ", ": Error: "];
     for mark in marks {
         if let Some((place, text)) = line.split_once(mark) {
-            let place = place
-                .trim_start_matches("/source/tree/")
-                .trim_start_matches("./");
+            let place = in_tree(place);
             // A compiler tells file and line, another program its own name.
             let names_line = place.ends_with(|c: char| c.is_ascii_digit()) && place.contains(':');
             let (text, file) = if names_line {
@@ -203,8 +230,23 @@ mod tests {
             "x.c:1:2: warning: unused",
             "",
         ];
+        let wrapper = "dpkg-buildpackage: error: make -f debian/rules binary subprocess returned exit status 2";
+        assert_eq!(first_error(wrapper), None);
         for line in innocent {
             assert_eq!(first_error(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn an_error_in_a_macro_is_where_the_macro_is_used() {
+        let line =
+            "./include/generated/autoconf.h:459:30: error: 'x' undeclared here (not in a function)";
+        let mut error = first_error(line).unwrap();
+        error.expanded_in(
+            "/source/tree/kernel/panic.c:60:5: note: in expansion of macro 'CONFIG_PANIC_TIMEOUT'",
+        );
+        assert_eq!(error.file.as_deref(), Some("kernel/panic.c:60:5"));
+        error.expanded_in("/source/tree/other.c:1:1: note: in expansion of macro 'Y'");
+        assert_eq!(error.file.as_deref(), Some("kernel/panic.c:60:5"));
     }
 }

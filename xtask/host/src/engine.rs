@@ -271,8 +271,9 @@ impl Engine {
     pub fn remove_image(&self, image: &str) -> Result<(), EngineError> {
         let options = query::RemoveImageOptionsBuilder::new().force(true).build();
         let removal = self.docker.remove_image(image, Some(options), None);
-        self.found(&format!("removing image {image}"), removal)
-            .map(drop)
+        self.cleanup(&format!("removing image {image}"), async {
+            removal.await.map(drop)
+        })
     }
 
     /// The names of the images in a repository, as `repository:tag`.
