@@ -24,9 +24,10 @@ const CLIPPY: &[&str] = &[
     "warnings",
 ];
 const FAST: &[&str] = &["test", "--release", "--workspace", "--locked"];
+// Of the whole workspace, so that features are those of the fast tests and nothing is compiled twice.
 #[rustfmt::skip]
 const REAL: &[&str] = &[
-    "test", "--release", "--locked", "--package", "xtask", "--test", "real",
+    "test", "--release", "--locked", "--workspace", "--test", "real",
     "--", "--ignored", "--nocapture", "--test-threads=1",
 ];
 /// Tells the real tests to run what takes long, too.
