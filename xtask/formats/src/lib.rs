@@ -1,4 +1,5 @@
-//! Bytes in, values out: apt indexes, `OpenPGP` signatures and `.deb` packages.
+//! Bytes in, values out: apt indexes, `OpenPGP` signatures, `.deb` packages, kernels and their modules,
+//! initramfs archives.
 //!
 //! Everything here is pure: functions take bytes, text or readers, and return values or errors; the
 //! current time is a parameter. All input is taken to be hostile, so every size has a bound, and what
@@ -7,9 +8,13 @@
 pub mod compression;
 pub mod deb;
 pub mod deb822;
+pub mod initramfs;
+pub mod kernel_image;
+pub mod kernel_module;
 pub mod openpgp;
 pub mod packages;
 pub mod release;
+pub mod tar_entries;
 pub mod tar_path;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

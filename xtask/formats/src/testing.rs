@@ -1,4 +1,5 @@
 //! Keys and signatures for tests: what a repository's owner has, and what an attacker might make of it.
+//! Kernel packages are in [`kernel`].
 //!
 //! Behind the feature `testing`; nothing of it is in a release build.
 
@@ -7,6 +8,8 @@
     clippy::missing_panics_doc,
     reason = "only tests call this, and they should fail loudly"
 )]
+
+pub mod kernel;
 
 use pgp::composed::{
     CleartextSignedMessage, KeyType, SignedKeyDetails, SignedPublicKey, SignedPublicSubKey,

@@ -24,7 +24,9 @@ mod container;
 mod stream;
 mod terminal;
 
-pub use container::{Container, ContainerSpec, Exit, Mount, OutputStream, Privileges};
+pub use container::{
+    Container, ContainerSpec, Exit, Happening, Mount, Next, OutputStream, Privileges,
+};
 pub use stream::TarReader;
 
 /// The label that names the session which made a thing.
@@ -99,6 +101,8 @@ pub struct EngineInfo {
     pub cpus: u32,
     /// The memory of its host, in bytes.
     pub memory: u64,
+    /// What tells this engine's host, as it runs now, from others: the engine's own identity and the host's kernel.
+    pub host: String,
 }
 
 /// What containers used, where the engine tells.
@@ -192,6 +196,7 @@ impl Engine {
     /// The engine fails.
     pub fn info(&self) -> Result<EngineInfo, EngineError> {
         let info = self.call("describing itself", self.docker.info())?;
+        let host = [info.id.clone(), info.kernel_version.clone()].map(Option::unwrap_or_default);
         let facts = [
             ("engine", info.server_version),
             ("kernel", info.kernel_version),
@@ -220,6 +225,7 @@ impl Engine {
                 .mem_total
                 .and_then(|memory| u64::try_from(memory).ok())
                 .unwrap_or(0),
+            host: host.join(" "),
         })
     }
 

@@ -11,4 +11,5 @@ pub mod manifest;
 pub mod names;
 pub mod plan;
 pub mod recipe;
+pub mod smoke;
 pub mod strict;

@@ -10,7 +10,7 @@ use crate::digest::Sha256;
 pub const SCHEMA: u32 = 1;
 
 /// What was built out of what; the same for every run of one plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// The form of this file.
     pub schema: u32,
@@ -61,8 +61,8 @@ pub struct Run {
     pub tool_peak_memory: Option<u64>,
     /// How many compiler jobs ran side by side.
     pub jobs: u32,
-    /// What became of the smoke boot: `not-run` where there was none.
-    pub smoke: String,
+    /// Whether it started from the objects of a build before; then it never counts for a release.
+    pub incremental: bool,
 }
 
 /// One phase of a run.

@@ -295,7 +295,10 @@ impl Layer {
 impl SmokeLayer {
     fn read(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Self {
         let smoke = Self {
-            sysctls: value(table.optional("sysctls", problems)).unwrap_or_default(),
+            sysctls: table
+                .table("sysctls", problems)
+                .map(|sysctls| read_sysctls(sysctls, problems))
+                .unwrap_or_default(),
             congestion_controls: value(table.optional("congestion-controls", problems)),
             path_managers: value(table.optional("path-managers", problems)),
             schedulers: value(table.optional("schedulers", problems)),
@@ -421,6 +424,22 @@ fn read_base(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Base> 
     }
 }
 
+/// The smoke boot looks at MPTCP's sysctls and at no others.
+fn read_sysctls(table: Table<'_>, problems: &mut Vec<Problem>) -> BTreeMap<String, String> {
+    const BEGINNING: &str = "net.mptcp.";
+    let mut sysctls = BTreeMap::new();
+    for (key, value) in table.into_values(problems) {
+        let name = key.value.strip_prefix(BEGINNING);
+        if name.is_some_and(|name| !name.is_empty()) {
+            sysctls.insert(key.value, value.value);
+        } else {
+            let message = format!("`{}` is none of MPTCP's sysctls, `{BEGINNING}*`", key.value);
+            problems.push(key.problem(message));
+        }
+    }
+    sysctls
+}
+
 fn keyed<K, V>(
     entries: Vec<(Located<String>, Located<V>)>,
     problems: &mut Vec<Problem>,
@@ -450,4 +469,26 @@ where
 
 fn merge<K: Ord, V>(parent: BTreeMap<K, V>, child: BTreeMap<K, V>) -> BTreeMap<K, V> {
     parent.into_iter().chain(child).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_sysctls_of_mptcp_are_taken() {
+        let text = "[smoke]\nsysctls = { \"net.mptcp.enabled\" = \"1\", \"net.ipv4.ip_forward\" = \"1\", \"net.mptcp.\" = \"1\" }\n";
+        let file = SourceFile::new("recipes/mini.toml", text);
+        let mut problems = Vec::new();
+        let layer = Layer::parse(&file, &mut problems);
+        let taken: Vec<_> = layer.smoke.sysctls.keys().collect();
+        assert_eq!(taken, ["net.mptcp.enabled"]);
+        let places = problems.iter().map(|problem| {
+            assert!(problem.message.contains("none of MPTCP's sysctls"));
+            text.get(problem.span.clone()?)
+        });
+        let places: Vec<_> = places.collect();
+        let quoted = ["\"net.ipv4.ip_forward\"", "\"net.mptcp.\""];
+        assert_eq!(places, quoted.map(Some));
+    }
 }

@@ -5,13 +5,19 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use bollard::container::LogOutput;
+use bollard::container::{AttachContainerResults, LogOutput};
 use bollard::models::{self, ContainerCreateBody, HostConfig, HostConfigLogConfig, MountType};
 use bollard::query_parameters as query;
 use futures_util::StreamExt;
 
 use super::{Engine, EngineError, TarReader, Usage, failed, terminal};
 use crate::cancel::Interrupted;
+
+/// How long the last sample of what a container used may take; the engine gives one a second.
+const SAMPLE: Duration = Duration::from_secs(5);
+
+/// The device that hardware virtualisation needs.
+const KVM: &str = "/dev/kvm";
 
 /// A volume in a container.
 #[derive(Debug, Clone)]
@@ -46,6 +52,22 @@ pub struct ContainerSpec {
     pub terminal: bool,
 }
 
+impl ContainerSpec {
+    /// A container that never runs: volumes are filled, and read, through one.
+    pub fn filler(purpose: &str, image: &str, mount: Mount) -> Self {
+        Self {
+            purpose: purpose.to_owned(),
+            image: image.to_owned(),
+            command: vec!["true".to_owned()],
+            environment: Vec::new(),
+            mounts: vec![mount],
+            privileges: Privileges::Install,
+            memory: 0,
+            terminal: false,
+        }
+    }
+}
+
 /// As whom a container runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Privileges {
@@ -53,6 +75,9 @@ pub enum Privileges {
     Install,
     /// [`Container::USER`], with no capabilities, no way to gain any, and a read-only root.
     None,
+    /// The same, but with `/dev/kvm`, and as root (without capabilities): hosts give the device to root, and to a
+    /// group whose number differs from host to host and cannot be asked for.
+    Kvm,
 }
 
 /// One of the two streams a program writes.
@@ -71,6 +96,24 @@ pub struct Exit {
     pub code: i64,
     /// Whether it ran into its memory limit.
     pub out_of_memory: bool,
+}
+
+/// What happens to a running container.
+#[derive(Debug, Clone, Copy)]
+pub enum Happening<'a> {
+    /// It wrote something.
+    Output(OutputStream, &'a [u8]),
+    /// The time that was asked for has come.
+    Deadline,
+}
+
+/// What whoever watches a container wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// To hear of what happens, and at the latest when the container has run for this long.
+    Until(Duration),
+    /// The end of it.
+    Stop,
 }
 
 /// A container; it is killed and removed when this value goes.
@@ -155,6 +198,29 @@ impl<'a> Container<'a> {
         deadline: Duration,
         mut output: impl FnMut(OutputStream, &[u8]),
     ) -> Result<Exit, EngineError> {
+        let exit = self.watch(Next::Until(deadline), |happening| match happening {
+            Happening::Output(stream, bytes) => {
+                output(stream, bytes);
+                Next::Until(deadline)
+            }
+            Happening::Deadline => Next::Stop,
+        })?;
+        exit.ok_or_else(|| EngineError::Deadline {
+            what: format!("the {} container", self.purpose),
+            deadline,
+        })
+    }
+
+    /// Runs the container while `watcher`, which hears of everything that happens, wants it to.
+    /// `None` is a container that the watcher stopped; it is killed when this value goes.
+    ///
+    /// # Errors
+    /// The engine fails, or the user asks to stop.
+    pub fn watch(
+        &self,
+        first: Next,
+        mut watcher: impl FnMut(Happening<'_>) -> Next,
+    ) -> Result<Option<Exit>, EngineError> {
         let attempt = format!("running the {} container", self.purpose);
         let fail = |source| failed(&attempt, source);
         let run = async {
@@ -163,49 +229,45 @@ impl<'a> Container<'a> {
                 .stderr(true)
                 .stream(true)
                 .build();
+            let mut attached = self.attach_and_start(options).await.map_err(fail)?;
+            let started = tokio::time::Instant::now();
             let docker = &self.engine.docker;
-            let mut attached = docker
-                .attach_container(&self.id, Some(options))
-                .await
-                .map_err(fail)?;
-            docker
-                .start_container(&self.id, None::<query::StartContainerOptions>)
-                .await
-                .map_err(fail)?;
             let sampler = self
                 .engine
                 .runtime
                 .spawn(watch_usage(docker.clone(), self.id.clone()));
-            while let Some(piece) = attached.output.next().await {
-                match piece.map_err(fail)? {
-                    LogOutput::StdErr { message } => output(OutputStream::Stderr, &message),
-                    LogOutput::StdOut { message } | LogOutput::Console { message } => {
-                        output(OutputStream::Stdout, &message);
+            let mut next = first;
+            while let Next::Until(deadline) = next {
+                let piece = tokio::time::timeout_at(started + deadline, attached.output.next());
+                next = match piece.await {
+                    Err(_) => watcher(Happening::Deadline),
+                    Ok(Some(piece)) => match output(&piece.map_err(fail)?) {
+                        Some(happening) => watcher(happening),
+                        None => next,
+                    },
+                    Ok(None) => break,
+                };
+            }
+            // It may close its output and run on: that has to end in time as well.
+            let mut exit = std::pin::pin!(self.exit());
+            while let Next::Until(deadline) = next {
+                match tokio::time::timeout_at(started + deadline, &mut exit).await {
+                    Err(_) => next = watcher(Happening::Deadline),
+                    Ok(exit) => {
+                        let used = tokio::time::timeout(SAMPLE, sampler).await;
+                        self.engine
+                            .saw_usage(used.ok().and_then(Result::ok).unwrap_or_default());
+                        return exit.map(Some).map_err(fail);
                     }
-                    LogOutput::StdIn { .. } => {}
                 }
             }
-            let code = self.exit_code().await.map_err(fail)?;
-            let state = docker
-                .inspect_container(&self.id, None::<query::InspectContainerOptions>)
-                .await
-                .map_err(fail)?
-                .state;
-            let out_of_memory = state.and_then(|state| state.oom_killed).unwrap_or(false);
-            self.engine.saw_usage(sampler.await.unwrap_or_default());
-            Ok(Exit {
-                code,
-                out_of_memory,
-            })
-        };
-        let late = || EngineError::Deadline {
-            what: format!("the {} container", self.purpose),
-            deadline,
+            sampler.abort();
+            Ok(None)
         };
         self.engine.runtime.block_on(async {
             tokio::select! {
                 () = self.engine.cancel.cancelled() => Err(Interrupted.into()),
-                exit = tokio::time::timeout(deadline, run) => exit.unwrap_or_else(|_| Err(late())),
+                exit = run => exit,
             }
         })
     }
@@ -229,30 +291,46 @@ impl<'a> Container<'a> {
                 .stderr(true)
                 .stream(true)
                 .build();
-            let docker = &self.engine.docker;
-            let attached = docker
-                .attach_container(&self.id, Some(options))
-                .await
-                .map_err(fail)?;
-            docker
-                .start_container(&self.id, None::<query::StartContainerOptions>)
-                .await
-                .map_err(fail)?;
+            let attached = self.attach_and_start(options).await.map_err(fail)?;
             let (columns, rows) = terminal::size();
             let size = query::ResizeContainerTTYOptionsBuilder::new()
                 .w(columns)
                 .h(rows)
                 .build();
+            let docker = &self.engine.docker;
             docker
                 .resize_container_tty(&self.id, size)
                 .await
                 .map_err(fail)?;
             terminal::connect(attached).await.map_err(broken)?;
-            let code = self.exit_code().await.map_err(fail)?;
-            Ok(Exit {
-                code,
-                out_of_memory: false,
-            })
+            self.exit().await.map_err(fail)
+        })
+    }
+
+    /// Nothing of the output is lost, because it is attached to before anything runs.
+    async fn attach_and_start(
+        &self,
+        options: query::AttachContainerOptions,
+    ) -> Result<AttachContainerResults, bollard::errors::Error> {
+        let docker = &self.engine.docker;
+        let attached = docker.attach_container(&self.id, Some(options)).await?;
+        docker
+            .start_container(&self.id, None::<query::StartContainerOptions>)
+            .await?;
+        Ok(attached)
+    }
+
+    async fn exit(&self) -> Result<Exit, bollard::errors::Error> {
+        let code = self.exit_code().await?;
+        let state = self
+            .engine
+            .docker
+            .inspect_container(&self.id, None::<query::InspectContainerOptions>)
+            .await?
+            .state;
+        Ok(Exit {
+            code,
+            out_of_memory: state.and_then(|state| state.oom_killed).unwrap_or(false),
         })
     }
 
@@ -297,8 +375,26 @@ impl Drop for Container<'_> {
     }
 }
 
+/// What a piece of output is, if it is one.
+fn output(piece: &LogOutput) -> Option<Happening<'_>> {
+    match piece {
+        LogOutput::StdErr { message } => Some(Happening::Output(OutputStream::Stderr, message)),
+        LogOutput::StdOut { message } | LogOutput::Console { message } => {
+            Some(Happening::Output(OutputStream::Stdout, message))
+        }
+        LogOutput::StdIn { .. } => None,
+    }
+}
+
 fn create_body(spec: &ContainerSpec, labels: HashMap<String, String>) -> ContainerCreateBody {
-    let unprivileged = spec.privileges == Privileges::None;
+    let unprivileged = spec.privileges != Privileges::Install;
+    let kvm = (spec.privileges == Privileges::Kvm).then(|| {
+        vec![models::DeviceMapping {
+            path_on_host: Some(KVM.to_owned()),
+            path_in_container: Some(KVM.to_owned()),
+            cgroup_permissions: Some("rw".to_owned()),
+        }]
+    });
     let mount = |mount: &Mount| models::Mount {
         target: Some(mount.target.clone()),
         source: Some(mount.volume.clone()),
@@ -311,6 +407,7 @@ fn create_body(spec: &ContainerSpec, labels: HashMap<String, String>) -> Contain
         mounts: Some(spec.mounts.iter().map(mount).collect()),
         memory: (spec.memory > 0).then(|| i64::try_from(spec.memory).unwrap_or(i64::MAX)),
         pids_limit: Some(4096),
+        devices: kvm,
         cap_drop: unprivileged.then(|| vec!["ALL".to_owned()]),
         security_opt: unprivileged.then(|| vec!["no-new-privileges".to_owned()]),
         readonly_rootfs: Some(unprivileged),
@@ -326,10 +423,9 @@ fn create_body(spec: &ContainerSpec, labels: HashMap<String, String>) -> Contain
     };
     ContainerCreateBody {
         hostname: Some("build".to_owned()),
-        user: Some(if unprivileged {
-            format!("{0}:{0}", Container::USER)
-        } else {
-            "0:0".to_owned()
+        user: Some(match spec.privileges {
+            Privileges::None => format!("{0}:{0}", Container::USER),
+            Privileges::Install | Privileges::Kvm => "0:0".to_owned(),
         }),
         attach_stdout: Some(true),
         attach_stderr: Some(true),
