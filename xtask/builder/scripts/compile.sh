@@ -21,6 +21,8 @@ KBUILD_BUILD_TIMESTAMP=$(date -u -d "@$SOURCE_DATE_EPOCH" '+%a %b %e %H:%M:%S UT
 DPKG_FLAGS=--no-check-builddeps
 export PATH KBUILD_BUILD_TIMESTAMP DPKG_FLAGS
 
+# What an earlier build in the same folder left is not of this one.
+rm -rf /build/packages /build/*.deb
 make -C /source/tree O=/build/kernel -j"$JOBS" bindeb-pkg
 
 mkdir -p /build/packages

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use host::clock::{Stopwatch, now_unix};
-use host::engine::{Engine, EngineInfo};
+use host::engine::Engine;
 use model::lock::InputRole;
 use model::manifest::{self, Manifest, Phase, Run};
+use model::names::Name;
 
 use crate::collect::collect;
 use crate::compile::compile;
@@ -17,6 +18,7 @@ use crate::error::BuildError;
 use crate::fetch::Downloads;
 use crate::image::{self, Assembly};
 use crate::lockfile::try_exclusive;
+use crate::objects::Objects;
 use crate::plan::Planned;
 use crate::project::Project;
 use crate::report::Reporter;
@@ -108,28 +110,41 @@ fn tenths(time: Duration) -> f64 {
     (time.as_secs_f64() * 10.0).round() / 10.0
 }
 
-/// Builds `planned` with `jobs` compiler jobs (all of the engine's processors where `None`).
+/// How a build is done. None of it may change a byte of the packages.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct How {
+    /// How many compiler jobs run side by side; all of the engine's processors where `None`.
+    pub jobs: Option<u32>,
+    /// Whether to start from the objects of the last incremental build, and to keep them.
+    pub incremental: bool,
+}
+
+/// Nobody else changes a result while this is held.
+#[derive(Debug)]
+pub struct ResultLock(#[expect(dead_code, reason = "held, not read")] File);
+
+/// Builds `planned`, whose result is held.
 ///
 /// # Errors
 /// Whatever goes wrong; then there is no new result, and the one before stays.
 pub fn build(
     tools: Tools<'_>,
     planned: &Planned,
-    jobs: Option<u32>,
+    how: How,
+    _held: &ResultLock,
     reporter: &dyn Reporter,
 ) -> Result<Built, BuildError> {
     let started = now_unix();
     let out = tools.project.out();
     let recipe = &planned.recipe.name;
-    let _lock = lock_recipe(&out, planned)?;
     let info = tools.engine.info()?;
     check_room(&out, planned)?;
     let mut phases = Phases::new(tools.engine, reporter);
-    let workshop = open_workshop(tools, planned, &mut phases)?;
+    let workshop = open_workshop(tools, planned, how.incremental, &mut phases)?;
     let configured = phases.time("configure", || {
         configure::configure(&workshop, tools.downloads.store, planned, reporter)
     })?;
-    let jobs = jobs.unwrap_or(info.cpus);
+    let jobs = how.jobs.unwrap_or(info.cpus);
     let memory = info.memory / 10 * 9;
     let known = KnownObjects::of(tools.engine.cache(), &configured);
     let compiled = phases.time("compile", || {
@@ -142,8 +157,18 @@ pub fn build(
         collect(&compiled.container, planned, &configured, draft.folder()?)
     })?;
     draft.add_log(&workshop.logs.join("compile.log"))?;
-    let manifest = manifest(planned, &workshop, &configured, artifacts)?;
-    let run = run_record(planned, started, phases.done, &info, jobs);
+    let manifest = manifest(planned, how, &workshop, &configured, artifacts)?;
+    let run = Run {
+        schema: manifest::SCHEMA,
+        plan_id: planned.plan.id(),
+        started,
+        phases: phases.done,
+        tool: env!("CARGO_PKG_VERSION").to_owned(),
+        tool_peak_memory: host::process::own_peak_memory(),
+        engine: info.facts,
+        jobs,
+        incremental: how.incremental,
+    };
     let path = draft.publish(&manifest, &run)?;
     Ok(Built {
         path,
@@ -162,16 +187,18 @@ pub fn configure_only(
     reporter: &dyn Reporter,
 ) -> Result<Configured, BuildError> {
     let mut phases = Phases::new(tools.engine, reporter);
-    let workshop = open_workshop(tools, planned, &mut phases)?;
+    let workshop = open_workshop(tools, planned, false, &mut phases)?;
     phases.time("configure", || {
         configure::configure(&workshop, tools.downloads.store, planned, reporter)
     })
 }
 
-/// Everything that configuring and compiling need: the image, the source, an empty build volume.
+/// Everything that configuring and compiling need: the image, the source, and a build volume, empty unless
+/// the build is incremental.
 pub(crate) fn open_workshop<'a>(
     tools: Tools<'a>,
     planned: &Planned,
+    incremental: bool,
     phases: &mut Phases<'_>,
 ) -> Result<Workshop<'a>, BuildError> {
     let reporter = phases.reporter;
@@ -216,7 +243,11 @@ pub(crate) fn open_workshop<'a>(
             .ok_or_else(no_source)?;
         source::ensure(tools.engine, tools.downloads.store, input, &image)
     })?;
-    let build = tools.engine.scratch_volume("build")?;
+    let build = if incremental {
+        Objects::kept(tools.engine, &planned.recipe.name, &source.digest, &image)?
+    } else {
+        Objects::scratch(tools.engine)?
+    };
     Ok(Workshop {
         engine: tools.engine,
         image,
@@ -226,9 +257,13 @@ pub(crate) fn open_workshop<'a>(
     })
 }
 
-fn lock_recipe(out: &Utf8Path, planned: &Planned) -> Result<File, BuildError> {
-    let name = &planned.recipe.name;
-    try_exclusive(&out.join(".locks"), name.as_str())?.ok_or_else(|| BuildError::Busy {
+/// Keeps others from changing the result of recipe `name` below `out` until the value returned goes.
+///
+/// # Errors
+/// Somebody is at it already.
+pub fn lock_result(out: &Utf8Path, name: &Name) -> Result<ResultLock, BuildError> {
+    let file = try_exclusive(&out.join(".locks"), name.as_str())?;
+    file.map(ResultLock).ok_or_else(|| BuildError::Busy {
         recipe: name.clone(),
     })
 }
@@ -258,6 +293,7 @@ fn check_room(out: &Utf8Path, planned: &Planned) -> Result<(), BuildError> {
 
 fn manifest(
     planned: &Planned,
+    how: How,
     workshop: &Workshop<'_>,
     configured: &Configured,
     artifacts: BTreeMap<String, manifest::Artifact>,
@@ -276,32 +312,13 @@ fn manifest(
         schema: manifest::SCHEMA,
         plan_id: planned.plan.id(),
         plan: serde_json::from_str(&planned.plan.canonical_json()).map_err(render)?,
-        for_release: planned.recipe.for_release,
+        // kbuild decided what of an incremental build was up to date, and not the plan.
+        for_release: planned.recipe.for_release && !how.incremental,
         source_tree: workshop.source.digest,
         kernel_release: configured.kernel_release.clone(),
         artifacts,
         lost: lost.collect(),
     })
-}
-
-fn run_record(
-    planned: &Planned,
-    started: u64,
-    phases: Vec<Phase>,
-    info: &EngineInfo,
-    jobs: u32,
-) -> Run {
-    Run {
-        schema: manifest::SCHEMA,
-        plan_id: planned.plan.id(),
-        started,
-        phases,
-        tool: env!("CARGO_PKG_VERSION").to_owned(),
-        tool_peak_memory: host::process::own_peak_memory(),
-        engine: info.facts.clone(),
-        jobs,
-        smoke: "not-run".to_owned(),
-    }
 }
 
 /// How many objects a configuration makes, as the last build of it on this host counted them.

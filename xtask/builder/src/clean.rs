@@ -7,7 +7,7 @@ use host::engine::Engine;
 use crate::error::BuildError;
 use crate::image::REPOSITORY;
 use crate::project::Project;
-use crate::source::VOLUME_PREFIX;
+use crate::{objects, source};
 
 /// Removes the results of `recipes`, or everything in `out/` where none is named. Returns what went.
 ///
@@ -49,7 +49,7 @@ fn remove_tree(path: &camino::Utf8Path) -> Result<String, BuildError> {
     Ok(path.to_string())
 }
 
-/// Removes the images and source volumes of this tool from the engine. Returns what went.
+/// Removes the images, and the volumes of sources and objects, of this tool from the engine. Returns what went.
 ///
 /// # Errors
 /// The engine fails.
@@ -59,11 +59,11 @@ pub fn clean_engine(engine: &Engine) -> Result<Vec<String>, BuildError> {
         engine.remove_image(&image)?;
         removed.push(format!("image {image}"));
     }
-    for volume in engine
-        .kept_volumes()?
-        .into_iter()
-        .filter(|name| name.starts_with(VOLUME_PREFIX))
-    {
+    for volume in engine.kept_volumes()?.into_iter().filter(|name| {
+        [source::VOLUME_PREFIX, objects::VOLUME_PREFIX]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    }) {
         engine.remove_volume(&volume)?;
         removed.push(format!("volume {volume}"));
     }

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use host::engine::{Container, ContainerSpec, Engine, Mount, Privileges, ScratchVolume};
+use host::engine::{Container, ContainerSpec, Engine, Privileges};
 use host::store::Store;
 use model::kconfig::{DotConfig, Loss, Value, losses, mismatches, rule_violations, wanted};
 use model::lock::InputRole;
@@ -15,6 +15,7 @@ use model::strict::Problems;
 use crate::error::BuildError;
 use crate::kconfig::explain;
 use crate::log::Log;
+use crate::objects::Objects;
 use crate::plan::Planned;
 use crate::report::Reporter;
 use crate::source::SourceTree;
@@ -32,7 +33,7 @@ pub(crate) struct Workshop<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) image: String,
     pub(crate) source: SourceTree,
-    pub(crate) build: ScratchVolume<'a>,
+    pub(crate) build: Objects<'a>,
     /// The folder of the logs.
     pub(crate) logs: Utf8PathBuf,
 }
@@ -64,17 +65,12 @@ impl Workshop<'_> {
         memory: u64,
         terminal: bool,
     ) -> Result<Container<'_>, BuildError> {
-        let build = Mount {
-            volume: self.build.name().to_owned(),
-            target: "/build".to_owned(),
-            read_only: false,
-        };
         Ok(self.engine.create(&ContainerSpec {
             purpose: purpose.to_owned(),
             image: self.image.clone(),
             command,
             environment,
-            mounts: vec![self.source.mount(), build],
+            mounts: vec![self.source.mount(), self.build.mount()],
             privileges: Privileges::None,
             memory,
             terminal,
@@ -83,21 +79,8 @@ impl Workshop<'_> {
 
     /// Puts the inputs of the configuration into the build volume, and gives it to the build user.
     fn prepare(&self, planned: &Planned, base: Option<&str>) -> Result<(), BuildError> {
-        let build = Mount {
-            volume: self.build.name().to_owned(),
-            target: "/build".to_owned(),
-            read_only: false,
-        };
-        let filler = self.engine.create(&ContainerSpec {
-            purpose: "inputs".to_owned(),
-            image: self.image.clone(),
-            command: vec!["true".to_owned()],
-            environment: Vec::new(),
-            mounts: vec![build],
-            privileges: Privileges::Install,
-            memory: 0,
-            terminal: false,
-        })?;
+        let spec = ContainerSpec::filler("inputs", &self.image, self.build.mount());
+        let filler = self.engine.create(&spec)?;
         filler.put("/", |writer| {
             let mut tar = tar::Builder::new(writer);
             let mut own = header(tar::EntryType::Directory, 0o755);

@@ -244,8 +244,8 @@ pub enum BuildError {
     /// What came out of the build container is not a build's result.
     #[error("the build container left something unexpected: {0}")]
     Unexpected(String),
-    /// Another build of the same recipe runs.
-    #[error("another build of recipe `{recipe}` is running")]
+    /// Another build or smoke boot of the same recipe runs.
+    #[error("another build or smoke boot of recipe `{recipe}` is running")]
     #[diagnostic(help("wait for it, or stop it"))]
     Busy {
         /// The recipe.

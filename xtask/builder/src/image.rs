@@ -14,9 +14,11 @@ use formats::tar_path::safe_path;
 use host::engine::{ContainerSpec, Engine, OutputStream, Privileges};
 use host::store::Store;
 use model::container::Container;
-use model::lock::{LockedPackage, LockedSuite};
+use model::lock::{ContainerLock, LockedPackage, LockedSuite};
 use model::names::{Name, PackageName};
+use model::plan::PlannedContainer;
 
+use crate::build::Tools;
 use crate::error::BuildError;
 use crate::fetch::{self, Downloads};
 use crate::lockfile::exclusive;
@@ -50,6 +52,51 @@ pub(crate) struct Assembly<'a> {
     pub(crate) suites: &'a [LockedSuite],
     /// Where everything that the scripts write goes.
     pub(crate) log: &'a Utf8PathBuf,
+}
+
+/// The image of a container of the project, and what is in it.
+#[derive(Debug, Clone)]
+pub struct ContainerImage {
+    /// Its name in the engine.
+    pub image: String,
+    /// Its tag: the digest of the lock and of the way it is assembled.
+    pub tag: String,
+    /// The container's lock.
+    pub lock: ContainerLock,
+}
+
+/// The image of container `name`, made now unless the engine has it.
+///
+/// # Errors
+/// The definition or its lock is wrong, a package cannot be had, or the engine fails.
+pub fn of_container(
+    tools: Tools<'_>,
+    name: &str,
+    reporter: &dyn Reporter,
+) -> Result<ContainerImage, BuildError> {
+    let container = tools.project.container(name)?;
+    let lock = tools.project.container_lock(&container)?;
+    let planned = PlannedContainer {
+        name: container.name.clone(),
+        lock: lock.content,
+        assembly: scripts::assembly(),
+    };
+    let tag = planned.tag();
+    let assembly = Assembly {
+        container: &container,
+        tag: &tag,
+        bootstrap: &lock.bootstrap,
+        packages: &lock.packages,
+        suites: &lock.suites,
+        log: &tools
+            .project
+            .out()
+            .join("logs")
+            .join(name)
+            .join("container.log"),
+    };
+    let image = ensure(tools.engine, tools.downloads, assembly, reporter)?;
+    Ok(ContainerImage { image, tag, lock })
 }
 
 /// The image's name, made now unless the engine has it.

@@ -27,7 +27,12 @@ pub fn difference(
     planned: &Planned,
     reporter: &dyn Reporter,
 ) -> Result<String, BuildError> {
-    let workshop = open_workshop(tools, planned, &mut Phases::new(tools.engine, reporter))?;
+    let workshop = open_workshop(
+        tools,
+        planned,
+        false,
+        &mut Phases::new(tools.engine, reporter),
+    )?;
     reporter.phase("configure");
     let made = make(&workshop, tools.downloads.store, planned)?;
     Ok(render_difference(&made.base, &made.config))
@@ -43,7 +48,12 @@ pub fn edit(
     planned: &Planned,
     reporter: Box<dyn Reporter + '_>,
 ) -> Result<String, BuildError> {
-    let workshop = open_workshop(tools, planned, &mut Phases::new(tools.engine, &*reporter))?;
+    let workshop = open_workshop(
+        tools,
+        planned,
+        false,
+        &mut Phases::new(tools.engine, &*reporter),
+    )?;
     reporter.phase("configure");
     let before = make(&workshop, tools.downloads.store, planned)?.config;
     drop(reporter);

@@ -8,9 +8,11 @@ use std::os::unix::fs::symlink;
 use camino::{Utf8Path, Utf8PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use model::digest::Sha256;
 use model::manifest::{Artifact, Manifest, Run};
 use model::names::Name;
 use model::plan::canonical_json;
+use model::smoke::Smoke;
 
 use crate::error::BuildError;
 
@@ -79,12 +81,17 @@ impl Draft {
         let manifest_text = pretty(&canonical_json(manifest))?;
         write(&folder.join("manifest.json"), &manifest_text)?;
         write(&folder.join("run.json"), &pretty(&canonical_json(run))?)?;
+        // Until somebody boots it, it says so itself.
+        write(
+            &folder.join("smoke.json"),
+            &not_booted(manifest, &manifest_text, run)?,
+        )?;
         let mut files = manifest.artifacts.clone();
         files.insert(
             "manifest.json".to_owned(),
             Artifact {
                 size: manifest_text.len() as u64,
-                sha256: model::digest::Sha256::of(&manifest_text),
+                sha256: Sha256::of(&manifest_text),
                 control: None,
             },
         );
@@ -133,6 +140,24 @@ fn remove_older(results: &Utf8Path, recipe: &Name, keep: &str) -> Result<(), Bui
         }
     }
     Ok(())
+}
+
+fn not_booted(manifest: &Manifest, text: &str, run: &Run) -> Result<String, BuildError> {
+    let packages = manifest.artifacts.iter();
+    let packages = packages.filter(|(_, artifact)| artifact.control.is_some());
+    let smoke = Smoke::not_run(
+        Some(Sha256::of(text)),
+        packages
+            .map(|(name, package)| (name.clone(), package.sha256))
+            .collect(),
+        Some(manifest.kernel_release.clone()),
+        run.started,
+        "the kernel was not booted".to_owned(),
+    );
+    smoke.render().map_err(|error| BuildError::Render {
+        what: "smoke.json".to_owned(),
+        reason: error.to_string(),
+    })
 }
 
 fn checksums(files: &BTreeMap<String, Artifact>) -> String {

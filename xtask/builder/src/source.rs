@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use formats::compression::{Compression, Decoder};
 use formats::deb;
 use formats::tar_path::safe_path;
-use host::engine::{Container, ContainerSpec, Engine, Mount, Privileges};
+use host::engine::{Container, ContainerSpec, Engine, Mount};
 use host::store::Store;
 use model::digest::Sha256;
 use model::lock::LockedInput;
@@ -79,16 +79,8 @@ pub(crate) fn ensure(
 
 /// A container that never runs: the engine fills volumes only through one.
 fn filler<'a>(engine: &'a Engine, image: &str, volume: &str) -> Result<Container<'a>, BuildError> {
-    Ok(engine.create(&ContainerSpec {
-        purpose: "source".to_owned(),
-        image: image.to_owned(),
-        command: vec!["true".to_owned()],
-        environment: Vec::new(),
-        mounts: vec![mount(volume, false)],
-        privileges: Privileges::Install,
-        memory: 0,
-        terminal: false,
-    })?)
+    let spec = ContainerSpec::filler("source", image, mount(volume, false));
+    Ok(engine.create(&spec)?)
 }
 
 /// The digest that the marker of a whole tree holds.
