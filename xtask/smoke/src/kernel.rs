@@ -1,0 +1,177 @@
+//! The kernel that is booted, with all that the boot needs of its package.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use host::cancel::Cancel;
+use model::digest::Sha256;
+use model::kconfig::DotConfig;
+use model::recipe::{self, Line};
+use protocol::Module;
+
+use crate::drivers::drivers;
+use crate::error::SmokeError;
+use crate::initramfs::module_path;
+use crate::line::{self, Facts};
+use crate::package::{KernelPackage, LoadOrder, PackageFile, Problem};
+
+/// What is to be booted.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The packages; one of them has the kernel.
+    pub packages: Vec<Utf8PathBuf>,
+    /// What is known of them, where they are a recipe's result.
+    pub origin: Option<Origin>,
+    /// The MPTCP implementation that is expected.
+    pub line: Line,
+    /// What the recipe expects besides.
+    pub expected: recipe::Smoke,
+}
+
+/// A result that packages belong to.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The digest of its manifest.
+    pub manifest: Sha256,
+    /// The kernel release in it.
+    pub kernel_release: String,
+    /// The digests of the packages, by file name.
+    pub packages: BTreeMap<String, Sha256>,
+    /// Whether it is of an incremental build.
+    pub incremental: bool,
+}
+
+/// A kernel out of a package.
+#[derive(Debug)]
+pub struct Kernel {
+    pub(crate) subject: Subject,
+    /// The digests of the packages, by file name.
+    pub(crate) packages: BTreeMap<String, Sha256>,
+    pub(crate) facts: &'static Facts,
+    /// Its release, as its package tells it.
+    pub(crate) release: String,
+    pub(crate) image: Vec<u8>,
+    pub(crate) config: DotConfig,
+    /// The files to load before anything else, as paths in the initramfs.
+    pub(crate) drivers: Vec<String>,
+    /// The modules that the configuration promises, to be tried.
+    pub(crate) tried: Vec<Module>,
+    /// The files of both.
+    pub(crate) modules: BTreeMap<String, Vec<u8>>,
+}
+
+impl Kernel {
+    /// Takes the kernel and its modules out of whichever package has one.
+    ///
+    /// # Errors
+    /// A package is not what its manifest says, damaged, or for another machine; none has a kernel, or two
+    /// have; the kernel lacks what a boot needs; nothing is known of its line.
+    pub fn read(subject: Subject, cancel: &Cancel) -> Result<Self, SmokeError> {
+        let facts = line::facts(subject.line)?;
+        let packages = digests(&subject)?;
+        let (file, package) = the_one_with_a_kernel(&subject.packages, cancel)?;
+        let needed = drivers(&package, &file)?;
+        let needed: Vec<_> = needed
+            .machine
+            .iter()
+            .chain(&needed.tests)
+            .copied()
+            .collect();
+        let promised = package
+            .config
+            .as_ref()
+            .map(|config| line::promised_modules(config, facts));
+        let promised = promised.unwrap_or_default();
+        let wanted: Vec<_> = needed.iter().chain(&promised).copied().collect();
+        let modules = package.modules(&file, &wanted)?;
+        let (needed, promised) = modules.wanted.split_at(needed.len());
+        let mut drivers = Vec::new();
+        for path in needed.iter().flat_map(paths) {
+            if !drivers.contains(&path) {
+                drivers.push(path);
+            }
+        }
+        let tried = promised.iter().map(|module| Module {
+            name: module.name.clone(),
+            files: paths(module).collect(),
+        });
+        Ok(Self {
+            packages,
+            facts,
+            tried: tried.collect(),
+            drivers,
+            modules: modules.files,
+            release: package.release,
+            image: package.image,
+            config: package.config.unwrap_or_default(),
+            subject,
+        })
+    }
+}
+
+fn paths(module: &LoadOrder) -> impl Iterator<Item = String> {
+    module.order.iter().map(|name| module_path(name))
+}
+
+/// The package that has a kernel, which no other one may have too.
+fn the_one_with_a_kernel(
+    packages: &[Utf8PathBuf],
+    cancel: &Cancel,
+) -> Result<(PackageFile, KernelPackage), SmokeError> {
+    let mut found = None;
+    let mut without = None;
+    for path in packages {
+        let file = PackageFile::at(path, cancel.clone());
+        match KernelPackage::read(&file) {
+            Ok(package) => {
+                if let Some((first, _)) = found.replace((file, package)) {
+                    return Err(SmokeError::TwoKernels {
+                        first: first.name().to_owned(),
+                        second: path.to_string(),
+                    });
+                }
+            }
+            Err(error) if matches!(*error.problem, Problem::NoKernel) => without = Some(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    match (found, without) {
+        (Some(found), _) => Ok(found),
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Err(SmokeError::NoPackages),
+    }
+}
+
+/// The digests of the packages, which have to be those of the result they belong to.
+fn digests(subject: &Subject) -> Result<BTreeMap<String, Sha256>, SmokeError> {
+    let mut digests = BTreeMap::new();
+    for path in &subject.packages {
+        let found = digest(path).map_err(|source| SmokeError::File {
+            attempt: "reading",
+            path: path.clone(),
+            source,
+        })?;
+        let name = path.file_name().unwrap_or_default().to_owned();
+        let known = subject
+            .origin
+            .as_ref()
+            .map(|origin| origin.packages.get(&name));
+        if let Some(expected) = known.filter(|known| *known != Some(&found)) {
+            return Err(SmokeError::Changed {
+                path: path.clone(),
+                expected: expected.map_or_else(|| "nothing".to_owned(), ToString::to_string),
+                found,
+            });
+        }
+        digests.insert(name, found);
+    }
+    Ok(digests)
+}
+
+fn digest(path: &Utf8Path) -> io::Result<Sha256> {
+    let mut hasher = sha2::Sha256::default();
+    io::copy(&mut File::open(path)?, &mut hasher)?;
+    Ok(Sha256::finish(hasher))
+}
