@@ -11,13 +11,19 @@ mod support;
 
 #[path = "real/configuration.rs"]
 mod configuration;
+#[path = "real/deadlines.rs"]
+mod deadlines;
 #[path = "real/engine.rs"]
 mod engine;
 #[path = "real/inputs.rs"]
 mod inputs;
 #[path = "real/interruption.rs"]
 mod interruption;
+#[path = "real/mptcp_off.rs"]
+mod mptcp_off;
 #[path = "real/packages.rs"]
 mod packages;
 #[path = "real/prepared.rs"]
 mod prepared;
+#[path = "real/smoke.rs"]
+mod smoke;

@@ -9,6 +9,7 @@ mod escapes;
 mod layers;
 mod locks;
 mod names;
+mod smoke;
 
 /// Compares a run with its snapshot, digests, ports and folders left out.
 macro_rules! assert_run {

@@ -61,6 +61,22 @@ pub(crate) fn remove_image(name: &str) {
     ask("DELETE", &format!("/images/{name}?force=true"));
 }
 
+/// What a container is for.
+pub(crate) fn purpose(container: &Value) -> &str {
+    let labels = &container["Config"]["Labels"];
+    labels["mptcp-kernels.purpose"].as_str().unwrap_or_default()
+}
+
+/// Whether a container runs QEMU now.
+pub(crate) fn runs_qemu(container: &Value) -> bool {
+    container["State"]["Running"] == true && purpose(container) == "smoke"
+}
+
+/// Kills what runs in a container.
+pub(crate) fn kill(id: &str) {
+    ask("POST", &format!("/containers/{id}/kill"));
+}
+
 fn label_filter(session: &str) -> String {
     percent_encoded(&format!(r#"{{"label":["{SESSION_LABEL}={session}"]}}"#))
 }

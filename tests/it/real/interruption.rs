@@ -27,7 +27,7 @@ const BUILD: Duration = Duration::from_secs(20 * 60);
 static COMPILING: OnceLock<Value> = OnceLock::new();
 
 /// Waits until `look` finds something; `None` when it does not in time.
-fn wait<T>(deadline: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+pub(crate) fn wait<T>(deadline: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let start = Instant::now();
     loop {
         let found = look();
@@ -39,14 +39,14 @@ fn wait<T>(deadline: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T>
 }
 
 /// The session of a running process. Stops the process when a test ends early.
-struct Session {
+pub(crate) struct Session {
     process: Pid,
-    id: String,
+    pub(crate) id: String,
 }
 
 impl Session {
     /// The session whose lock file process `id` holds open.
-    fn of(id: u32) -> Self {
+    pub(crate) fn of(id: u32) -> Self {
         let process = i32::try_from(id)
             .ok()
             .and_then(Pid::from_raw)
@@ -74,7 +74,7 @@ impl Session {
         cache().join("sessions").join(format!("{}.lock", self.id))
     }
 
-    fn send(&self, signal: Signal) {
+    pub(crate) fn send(&self, signal: Signal) {
         kill_process(self.process, signal).expect("the process can be signalled");
     }
 
@@ -94,7 +94,7 @@ impl Session {
     }
 
     /// What the engine has of this session.
-    fn left(&self) -> Vec<String> {
+    pub(crate) fn left(&self) -> Vec<String> {
         let containers = engine::containers(&self.id);
         let ids = containers
             .iter()
@@ -120,8 +120,7 @@ fn is_session_file(path: &Path) -> bool {
 }
 
 fn compiles(container: &Value) -> bool {
-    container["State"]["Running"] == true
-        && container["Config"]["Labels"]["mptcp-kernels.purpose"] == "compile"
+    container["State"]["Running"] == true && engine::purpose(container) == "compile"
 }
 
 /// Whether nothing in the project looks like a result, finished or in the making.
@@ -211,7 +210,7 @@ fn a_killed_build_leaves_nothing_that_looks_finished() {
         .expect_code(3);
     assert!(
         busy.stderr
-            .contains("another build of recipe `mini` is running"),
+            .contains("another build or smoke boot of recipe `mini` is running"),
         "{}",
         busy.stderr
     );

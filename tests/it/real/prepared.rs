@@ -12,13 +12,15 @@ use crate::support::Scratch;
 /// The first run downloads everything and assembles the container.
 const DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// The files that decide the build of `mini`.
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
     "recipes/mini.toml",
     "recipes/mini.lock",
     "recipes/config/mptcp.config",
     "recipes/config/mini.config",
     "containers/debian-13.toml",
     "containers/debian-13.lock",
+    "containers/qemu.toml",
+    "containers/qemu.lock",
 ];
 /// What the binary hears of this process's environment.
 const PASSED_ON: [&str; 12] = [
@@ -78,7 +80,9 @@ fn prepare() -> Prepared {
     let mut run = scratch.xtask(&check);
     let mut relocked = None;
     if run.code == 3 && run.stderr.contains("a locked file cannot be had") {
-        let lock = scratch.xtask(&["lock", "debian-13", "mini"]).expect_code(0);
+        let lock = scratch
+            .xtask(&["lock", "debian-13", "qemu", "mini"])
+            .expect_code(0);
         let names = lock.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         relocked = Some(format!(
             "relocked: a file of the committed locks is in no mirror any more; tested with {names}"

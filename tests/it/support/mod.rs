@@ -7,7 +7,7 @@
 )]
 
 pub(crate) mod archive;
-mod run;
+pub(crate) mod run;
 pub(crate) mod scratch;
 
 pub(crate) use archive::{Archive, Deb, Package, Release};

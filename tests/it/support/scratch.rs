@@ -174,6 +174,21 @@ impl Scratch {
         );
     }
 
+    /// Takes packages out of a container's lock.
+    pub(crate) fn without_packages(&self, container: &str, which: impl Fn(&str) -> bool) {
+        let path = format!("containers/{container}.lock");
+        let mut lock: ContainerLock = toml::from_str(&self.read(&path)).expect("a lock");
+        let before = lock.packages.len();
+        lock.packages
+            .retain(|package| !which(package.name.as_str()));
+        assert!(lock.packages.len() < before, "there were such packages");
+        let name = container.parse().expect("a name");
+        self.write(
+            &path,
+            lock.sealed().render(&name).expect("a lock can be written"),
+        );
+    }
+
     /// Makes a recipe's lock belong to its definition, whatever was edited.
     pub(crate) fn seal_recipe(&self, name: &str) {
         let project = self.project();

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// with packages in out/NAME. Needs git, Rust and Docker or Podman, and nothing else.
 ///
 /// Exit codes: 0 done, 1 recipe or input wrong, 2 usage, 3 the host lacks something (engine, disk,
-/// archive unreachable), 4 verification failed, 70 a bug here, 130 stopped by a signal.
+/// archive unreachable), 4 verification failed, 5 smoke failed, 70 a bug here, 130 stopped by a signal.
 #[derive(Debug, Parser)]
 #[command(
     name = "cargo xtask",
@@ -57,14 +57,20 @@ pub(crate) enum Command {
     List,
     /// Show a recipe and its plan
     Show(Recipe),
-    /// Check recipes, fragments, containers and locks, without network or engine
+    /// Check recipes, fragments, containers and locks; without network or engine unless --configure asks for them
     Check(Check),
     /// Lock what recipes and containers take from archives
     Lock(Lock),
     /// Change a recipe's configuration in menuconfig, or show what it changes
     Config(Config),
-    /// Build a recipe's packages
+    /// Build a recipe's packages, and boot them
     Build(Build),
+    /// Boot a finished kernel in QEMU and prove that MPTCP works
+    Smoke(Smoke),
+    /// Compare what two booted kernels can do
+    Capabilities(Capabilities),
+    /// Measure this tool against its bars
+    Bench(Bench),
     /// Remove results, and on request caches
     Clean(Clean),
     /// Run the project's own tests
@@ -117,9 +123,112 @@ pub(crate) struct Build {
     /// How many compiler jobs run side by side; as many as the engine has processors if not given
     #[arg(long, short, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) jobs: Option<u32>,
+    /// Start from the objects that the last incremental build of this recipe left, and keep them; such a result
+    /// is never released
+    #[arg(long)]
+    pub(crate) incremental: bool,
     /// Do not boot the result
     #[arg(long)]
     pub(crate) no_smoke: bool,
+    /// What runs the booted kernel
+    #[arg(long, value_enum, default_value_t = Accel::Auto, conflicts_with = "no_smoke")]
+    pub(crate) accel: Accel,
+}
+
+/// What runs a booted kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Accel {
+    /// KVM where it works, else TCG; what a host's KVM is worth is remembered for a week
+    Auto,
+    /// The processor, by Linux's KVM
+    Kvm,
+    /// QEMU's translation: slow, and works anywhere
+    Tcg,
+}
+
+/// Boot a finished kernel in QEMU and prove that MPTCP works.
+///
+/// The kernel is taken out of the package itself. A recipe's verdict is written beside its packages (smoke.json,
+/// smoke.html, smoke.xml); that of package files, and of runs with --kernel-argument or --sabotage, below out/smoke.
+#[derive(Debug, Args)]
+pub(crate) struct Smoke {
+    /// A recipe that was built, or package files (.deb)
+    #[arg(required = true, value_name = "RECIPE|PACKAGE")]
+    pub(crate) what: Vec<String>,
+    /// What runs the kernel
+    #[arg(long, value_enum, default_value_t = Accel::Auto)]
+    pub(crate) accel: Accel,
+    /// How many processors the machine has
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) cpus: u32,
+    /// Move 64 MiB each way, as under KVM, instead of 8
+    #[arg(long)]
+    pub(crate) full: bool,
+    /// A word for the kernel's command line, such as `sysctl.net.mptcp.enabled=0`
+    #[arg(long = "kernel-argument", value_name = "WORD", value_parser = kernel_argument)]
+    pub(crate) kernel_arguments: Vec<String>,
+    /// Break something on purpose, to see that the verdict notices
+    #[arg(long, value_enum)]
+    pub(crate) sabotage: Option<Sabotage>,
+}
+
+/// The kernel splits its command line at spaces, and gives what stands behind `--` to PID 1.
+fn kernel_argument(word: &str) -> Result<String, String> {
+    if word.is_empty() || word == "--" || !word.chars().all(|c| c.is_ascii_graphic()) {
+        return Err("one word of visible ASCII characters is expected".to_owned());
+    }
+    Ok(word.to_owned())
+}
+
+/// What a smoke boot can break on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sabotage {
+    /// A blackhole route in the way of every second subflow
+    BlockJoins,
+    /// Both links die where one should
+    CutBothLinks,
+    /// One received byte is changed
+    FlipByte,
+    /// PID 1 dies
+    Die,
+    /// PID 1 stops without a word
+    Hang,
+    /// The report ends in the middle of a line
+    CutLine,
+    /// The report is of a newer protocol
+    NewerProtocol,
+    /// Escape sequences, HTML and an error in the kernel log
+    HostileLog,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Capabilities {
+    /// A recipe that was booted, or a smoke.json
+    pub(crate) a: String,
+    /// Another
+    pub(crate) b: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// The recipe, which must be built
+    #[arg(default_value = "mini")]
+    pub(crate) recipe: String,
+    /// How often each figure is taken; its median counts
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub(crate) runs: u32,
+    /// What runs the kernel
+    #[arg(long, value_enum, default_value_t = Hardware::Tcg)]
+    pub(crate) accel: Hardware,
+}
+
+/// What runs a kernel that is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Hardware {
+    /// The processor, by Linux's KVM
+    Kvm,
+    /// QEMU's translation
+    Tcg,
 }
 
 #[derive(Debug, Args)]

@@ -1,12 +1,15 @@
 //! The commands, a file each.
 
+mod bench;
 mod build;
+mod capabilities;
 mod check;
 mod clean;
 mod config;
 mod list;
 mod lock;
 mod show;
+mod smoke;
 mod test;
 
 use host::cancel::Cancel;
@@ -24,6 +27,9 @@ pub(crate) fn run(arguments: &Arguments, cancel: &Cancel) -> Result<(), Failure>
         Command::Lock(command) => lock::run(global, command, cancel),
         Command::Config(command) => config::run(global, command, cancel),
         Command::Build(command) => build::run(global, command, cancel),
+        Command::Smoke(command) => smoke::run(global, command, cancel),
+        Command::Capabilities(command) => capabilities::run(global, command),
+        Command::Bench(command) => bench::run(global, command, cancel),
         Command::Clean(command) => clean::run(global, command, cancel),
         Command::Test(command) => test::run(global, command, cancel),
     }

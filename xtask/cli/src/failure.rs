@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use builder::error::BuildError;
+use camino::Utf8PathBuf;
 use host::cancel::SignalError;
 use host::category::Category;
 use host::engine::EngineError;
@@ -12,6 +13,7 @@ use host::process::ProcessError;
 use host::session::SessionError;
 use host::store::StoreError;
 use miette::Diagnostic;
+use smoke::error::SmokeError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -41,6 +43,22 @@ pub(crate) enum Failure {
     #[error("{0}")]
     #[diagnostic(help("{1}"))]
     Usage(String, String),
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    NoSmoke(#[from] SmokeError),
+    #[error("the smoke boot of {what} failed: {reason}")]
+    #[diagnostic(help("everything that was seen is in {page}"))]
+    Smoke {
+        what: String,
+        reason: String,
+        page: Utf8PathBuf,
+    },
+    #[error("recipe `{recipe}` is not built")]
+    #[diagnostic(help("run `cargo xtask build {recipe}`"))]
+    NotBuilt { recipe: String },
+    #[error("there is no verdict in {path}: {reason}")]
+    #[diagnostic(help("boot the kernel first: `cargo xtask smoke RECIPE`"))]
+    NoVerdict { path: Utf8PathBuf, reason: String },
     #[error("writing to standard output")]
     Output(#[from] std::io::Error),
 }
@@ -58,8 +76,8 @@ impl From<EngineError> for Failure {
 }
 
 impl Failure {
-    /// What kind of failure this is; `None` for wrong usage, which is none of the host's.
-    pub(crate) fn category(&self) -> Option<Category> {
+    /// What kind of failure this is; `None` for wrong usage and failed kernels, which are none of the host's.
+    fn category(&self) -> Option<Category> {
         Some(match self {
             Self::Build(error) => error.category(),
             Self::Several { errors, .. } => {
@@ -70,14 +88,16 @@ impl Failure {
             Self::Session(error) => error.category(),
             Self::Signal(error) => error.category(),
             Self::Process(error) => error.category(),
-            Self::Tests { .. } => Category::Input,
-            Self::Usage(..) => return None,
+            Self::NoSmoke(error) => error.category(),
+            Self::Tests { .. } | Self::NotBuilt { .. } | Self::NoVerdict { .. } => Category::Input,
+            Self::Usage(..) | Self::Smoke { .. } => return None,
             Self::Output(_) => Category::Host,
         })
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self.category() {
+            None if matches!(self, Self::Smoke { .. }) => 5,
             None => 2,
             Some(Category::Input) => 1,
             Some(Category::Host) => 3,

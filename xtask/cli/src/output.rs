@@ -62,7 +62,7 @@ pub(crate) fn note(global: &Global, text: &str) {
 pub(crate) fn render_interruption(global: &Global) {
     note(
         global,
-        "stopped; containers are gone, and the result before is untouched",
+        "stopped; containers are gone, and what is in out/ is complete",
     );
 }
 
