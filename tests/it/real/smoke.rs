@@ -331,6 +331,9 @@ fn kvm_that_hangs_is_given_up() {
         "the kernel gave no sign of life within 5 s"
     };
     assert_fails(&run, reason);
+    let retries = run.json()["retries"].clone();
+    let again = usize::from(run.stderr.contains("QEMU crashed"));
+    assert_eq!(retries.as_array().map(Vec::len), Some(again), "{retries}");
     // A kernel that hangs on both is no reason to distrust KVM, and is not taken for its failure.
     let run = smoke(&ready, &hanging, &["--accel", "auto"]);
     assert_fails(&run, "the kernel gave no sign of life within 20 s");

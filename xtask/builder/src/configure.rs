@@ -19,8 +19,8 @@ use crate::objects::Objects;
 use crate::plan::Planned;
 use crate::report::Reporter;
 use crate::source::SourceTree;
-use crate::tar_entry::{append_file, append_folder, header};
 use crate::{scripts, stock};
+use host::tar_entry::{append_file, append_folder, header};
 
 /// How long kconfig may take; it takes half a minute.
 const DEADLINE: Duration = Duration::from_secs(15 * 60);

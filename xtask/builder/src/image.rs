@@ -25,7 +25,7 @@ use crate::lockfile::exclusive;
 use crate::log::Log;
 use crate::report::Reporter;
 use crate::scripts;
-use crate::tar_entry::{append_file, append_folder, append_link, header};
+use host::tar_entry::{append_file, append_folder, append_link, header};
 
 /// How long installing the packages may take; 200 take half a minute on two cores.
 const INSTALL_DEADLINE: Duration = Duration::from_secs(20 * 60);

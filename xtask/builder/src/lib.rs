@@ -24,4 +24,3 @@ mod result;
 mod scripts;
 mod source;
 mod stock;
-mod tar_entry;

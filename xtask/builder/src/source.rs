@@ -14,7 +14,7 @@ use sha2::Digest;
 use crate::error::BuildError;
 use crate::fetch;
 use crate::lockfile::exclusive;
-use crate::tar_entry::{append_file, header};
+use host::tar_entry::{append_file, header};
 
 /// Where the volume appears in containers; the tree is in `tree` below it.
 pub(crate) const TARGET: &str = "/source";

@@ -14,5 +14,6 @@ pub mod mirrors;
 pub mod process;
 pub mod session;
 pub mod store;
+pub mod tar_entry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -279,7 +279,7 @@ pub struct EarlierFailure {
 pub struct Retry {
     /// `kvm` or `tcg`.
     pub accelerator: String,
-    /// Why it was given up.
+    /// Why it was given up, or QEMU started again.
     pub reason: String,
 }
 

@@ -1,11 +1,10 @@
 //! One boot: a machine in a container, watched to its end.
 
-use std::io::Write;
-
 use host::clock::Stopwatch;
 use host::engine::{
     ContainerSpec, Engine, EngineError, Happening, Mount, OutputStream, Privileges,
 };
+use host::tar_entry::append_file;
 
 use crate::error::SmokeError;
 use crate::observed::Observed;
@@ -68,18 +67,11 @@ impl Boot<'_> {
         let filler = self.engine.create(&spec)?;
         filler.put(qemu::FOLDER, |writer| {
             let mut tar = tar::Builder::new(writer);
-            append(&mut tar, "vmlinuz", self.kernel)?;
-            append(&mut tar, "initramfs", self.initramfs)?;
+            append_file(&mut tar, "vmlinuz", self.kernel)?;
+            append_file(&mut tar, "initramfs", self.initramfs)?;
             tar.finish()
         })
     }
-}
-
-fn append<W: Write>(tar: &mut tar::Builder<W>, name: &str, bytes: &[u8]) -> std::io::Result<()> {
-    let mut header = tar::Header::new_gnu();
-    header.set_mode(0o644);
-    header.set_size(bytes.len() as u64);
-    tar.append_data(&mut header, name, bytes)
 }
 
 fn mount(volume: &str, read_only: bool) -> Mount {

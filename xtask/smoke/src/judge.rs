@@ -123,7 +123,7 @@ fn checks(expected: &Expected<'_>, observed: &Observed, told: &Told<'_>) -> Vec<
 }
 
 fn reason(ending: &Ending, checks: &[Check]) -> Option<String> {
-    if let Ending::Broken(why) = ending {
+    if let Some(why) = ending.reason() {
         return Some(text::line(why, REASON));
     }
     let mut failed = checks.iter().filter(|check| !check.passed);

@@ -44,4 +44,16 @@ pub enum Ending {
     Complete,
     /// It ended in another way, or had to be ended: one line that says why, of harmless characters.
     Broken(String),
+    /// QEMU crashed, which says nothing about the kernel: one line, as above.
+    Crashed(String),
+}
+
+impl Ending {
+    /// What went wrong, if anything did.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Complete => None,
+            Self::Broken(reason) | Self::Crashed(reason) => Some(reason),
+        }
+    }
 }

@@ -104,7 +104,8 @@ pub fn run(
     };
     let memory = Memory::of(engine.cache(), &engine.info()?.host, &qemu.tag);
     let boot = |accelerator| ready.boot(accelerator);
-    let (ran, retries) = boot_on_what_works(how.accelerator, &memory, boot, note)?;
+    let (ran, mut retries) = boot_on_what_works(how.accelerator, &memory, boot, note)?;
+    let ran = once_more_after_a_crash(ran, &mut retries, boot, note)?;
     Ok(ready.verdict(started, ran, retries))
 }
 
@@ -223,7 +224,10 @@ fn boot_on_what_works(
         }
         None => match boot(Accelerator::Kvm) {
             Ok(ran) if ran.observed.is_alive() => return Ok((ran, Vec::new())),
-            Ok(ran) => (reason(&ran.observed.ending), true),
+            Ok(ran) => (
+                ran.observed.ending.reason().unwrap_or_default().to_owned(),
+                true,
+            ),
             Err(error @ SmokeError::NoKvm { .. }) => (error.to_string(), false),
             Err(error) => return Err(error),
         },
@@ -233,17 +237,29 @@ fn boot_on_what_works(
     if is_news && ran.observed.is_alive() {
         memory.remember(&reason);
     }
-    let given_up = Retry {
-        accelerator: Accelerator::Kvm.name().to_owned(),
-        reason,
-    };
-    Ok((ran, vec![given_up]))
+    Ok((ran, vec![given_up(Accelerator::Kvm, reason)]))
 }
 
-fn reason(ending: &Ending) -> String {
-    match ending {
-        Ending::Complete => String::new(),
-        Ending::Broken(reason) => reason.clone(),
+/// Boots once more where QEMU crashed, because that is no word about the kernel; where it crashes again, that is
+/// what came of it.
+fn once_more_after_a_crash(
+    ran: Ran,
+    retries: &mut Vec<Retry>,
+    boot: impl Fn(Accelerator) -> Result<Ran, SmokeError>,
+    note: &dyn Fn(&str),
+) -> Result<Ran, SmokeError> {
+    let Ending::Crashed(reason) = &ran.observed.ending else {
+        return Ok(ran);
+    };
+    note(&format!("once more, because of QEMU: {reason}"));
+    retries.push(given_up(ran.accelerator, reason.clone()));
+    boot(ran.accelerator)
+}
+
+fn given_up(accelerator: Accelerator, reason: String) -> Retry {
+    Retry {
+        accelerator: accelerator.name().to_owned(),
+        reason,
     }
 }
 
@@ -293,6 +309,38 @@ mod tests {
         let (last, retries) = outcome.expect("a run");
         assert_eq!(booted.borrow().last(), Some(&last.accelerator.name()));
         (booted.into_inner(), retries)
+    }
+
+    #[test]
+    fn a_crash_of_qemu_is_told_and_tried_again_once() {
+        let crash = || Ran {
+            observed: Observed {
+                ending: Ending::Crashed("QEMU crashed".to_owned()),
+                ..ran(Accelerator::Tcg, true).observed
+            },
+            ..ran(Accelerator::Tcg, true)
+        };
+        let booted = RefCell::new(Vec::new());
+        let after = |first: Ran, crashes: bool| {
+            let mut retries = Vec::new();
+            let boot = |accelerator: Accelerator| {
+                booted.borrow_mut().push(accelerator);
+                Ok(if crashes {
+                    crash()
+                } else {
+                    ran(accelerator, true)
+                })
+            };
+            let last = once_more_after_a_crash(first, &mut retries, boot, &|_| {}).expect("a run");
+            (last.observed.ending, retries.len(), booted.take())
+        };
+        let broken = ran(Accelerator::Kvm, true).observed.ending;
+        let same = after(ran(Accelerator::Kvm, true), true);
+        assert_eq!(same, (broken.clone(), 0, vec![]));
+        let better = after(crash(), false);
+        assert_eq!(better, (broken, 1, vec![Accelerator::Tcg]));
+        let again = after(crash(), true);
+        assert_eq!(again, (crash().observed.ending, 1, vec![Accelerator::Tcg]));
     }
 
     #[test]

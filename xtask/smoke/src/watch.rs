@@ -28,6 +28,9 @@ const SHOWN_LINES: usize = 5;
 /// report, or QEMU's own words.
 pub(crate) const STARTED: &str = "@started";
 
+/// What an exit status adds to the number of a signal, as shells count.
+const SIGNALLED: i64 = 128;
+
 /// What the kernel says last where it was told to power the machine off; kernel/reboot.c.
 const POWERED_DOWN: &str = "reboot: Power down";
 
@@ -334,6 +337,7 @@ impl Watch {
         };
         let ending = match ending {
             Ending::Broken(reason) => Ending::Broken(self.explain(&reason)),
+            Ending::Crashed(reason) => Ending::Crashed(self.explain(&reason)),
             Ending::Complete => Ending::Complete,
         };
         Observed {
@@ -351,6 +355,9 @@ impl Watch {
             return broken("QEMU ran out of the memory that its container may use");
         }
         let status = exit.map(|exit| exit.code);
+        if let Some(signal) = status.and_then(crash) {
+            return Ending::Crashed(format!("QEMU crashed (signal {signal})"));
+        }
         if !self.partial.is_empty() {
             return broken("the report breaks off in the middle of a line");
         }
@@ -371,9 +378,8 @@ impl Watch {
                 )
             )),
             (Some(127), Stage::Boot) if !self.alive => broken("there is no QEMU in the container"),
-            // 128 and the signal's number, as shells count.
             (Some(status @ 129..=192), _) => {
-                Ending::Broken(format!("QEMU was killed by signal {}", status - 128))
+                Ending::Broken(format!("QEMU was killed by signal {}", status - SIGNALLED))
             }
             (Some(status), _) => Ending::Broken(format!("QEMU failed with status {status}")),
             (None, _) => broken("the run was stopped"),
@@ -401,6 +407,14 @@ impl Watch {
         });
         explained
     }
+}
+
+/// The signal that tells of a defect in QEMU itself, if `status` is one: SIGILL, SIGABRT, SIGBUS, SIGFPE or
+/// SIGSEGV. An assertion that fails in the first process of a container ends with the last of them, because
+/// that process ignores SIGABRT.
+fn crash(status: i64) -> Option<i64> {
+    let signal = status - SIGNALLED;
+    [4, 6, 7, 8, 11].contains(&signal).then_some(signal)
 }
 
 /// One line of bounded length that no terminal obeys.

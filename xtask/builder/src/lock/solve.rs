@@ -21,7 +21,7 @@ use crate::image::{self, Assembly};
 use crate::log::Log;
 use crate::report::Reporter;
 use crate::scripts;
-use crate::tar_entry::{append_file, header};
+use host::tar_entry::{append_file, header};
 
 /// How long apt may solve; it takes seconds.
 const DEADLINE: Duration = Duration::from_secs(5 * 60);

@@ -4,7 +4,7 @@ use protocol::{Event, Step};
 
 use super::checks::{Found, Group, found, some_of};
 use super::told::{STEPS, group};
-use crate::observed::{Ending, Observed, Seen};
+use crate::observed::{Observed, Seen};
 
 pub(super) fn boot(observed: &Observed) -> Group {
     let mut checks = Group::new("boot");
@@ -75,11 +75,11 @@ fn failures(lines: &[Seen]) -> Found {
 
 pub(super) fn shutdown(observed: &Observed) -> Group {
     let mut checks = Group::new("shutdown");
-    let ending = match &observed.ending {
-        Ending::Complete => found(true, "the machine powered itself off"),
-        Ending::Broken(why) => found(false, why),
-    };
     let expected = "the machine powered itself off";
+    let ending = match observed.ending.reason() {
+        None => found(true, expected),
+        Some(why) => found(false, why),
+    };
     checks.check("end", expected, Some(ending));
     checks
 }

@@ -49,7 +49,7 @@ fn exit(code: i64) -> Exit {
 fn assert_broken(watch: Watch, now: u64, status: Option<i64>, expected: &str) {
     match watch.finish(at(now), status.map(exit)).ending {
         Ending::Broken(reason) => assert!(reason.contains(expected), "{reason}"),
-        Ending::Complete => panic!("complete"),
+        ending => panic!("{ending:?}"),
     }
 }
 
@@ -99,6 +99,13 @@ fn every_other_end_is_broken_and_says_how() {
     assert_broken(watched(&hello), 9, Some(127), "status 127");
     assert_broken(watched(&whole()), 9, Some(1), "QEMU failed with status 1");
     assert_broken(watched(&step), 9, Some(137), "killed by signal 9");
+    for status in [134, 139] {
+        // Even in the middle of a line of the report.
+        let mut watch = watched(&step);
+        watch.report(at(3), b"{");
+        let ending = watch.finish(at(9), Some(exit(status))).ending;
+        assert!(matches!(ending, Ending::Crashed(reason) if reason.contains("QEMU crashed")));
+    }
     let starved = Exit {
         code: 137,
         out_of_memory: true,

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 /// A header with nothing in it that varies.
-pub(crate) fn header(kind: tar::EntryType, mode: u32) -> tar::Header {
+pub fn header(kind: tar::EntryType, mode: u32) -> tar::Header {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(kind);
     header.set_mode(mode);
@@ -14,7 +14,8 @@ pub(crate) fn header(kind: tar::EntryType, mode: u32) -> tar::Header {
     header
 }
 
-pub(crate) fn append_folder<W: Write>(tar: &mut tar::Builder<W>, path: &str) -> io::Result<()> {
+/// Appends a folder.
+pub fn append_folder<W: Write>(tar: &mut tar::Builder<W>, path: &str) -> io::Result<()> {
     tar.append_data(
         &mut header(tar::EntryType::Directory, 0o755),
         path,
@@ -22,7 +23,8 @@ pub(crate) fn append_folder<W: Write>(tar: &mut tar::Builder<W>, path: &str) -> 
     )
 }
 
-pub(crate) fn append_file<W: Write>(
+/// Appends a file that anyone may read.
+pub fn append_file<W: Write>(
     tar: &mut tar::Builder<W>,
     path: &str,
     bytes: &[u8],
@@ -32,7 +34,8 @@ pub(crate) fn append_file<W: Write>(
     tar.append_data(&mut header, path, bytes)
 }
 
-pub(crate) fn append_link<W: Write>(
+/// Appends a symbolic link.
+pub fn append_link<W: Write>(
     tar: &mut tar::Builder<W>,
     path: &str,
     target: &str,
