@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::Symbol;
 use crate::recipe::{Line, Recipe};
+use crate::smoke::drivers;
 use crate::strict::{Located, Problem, SourceFile};
 
 /// The value of a symbol.
@@ -205,7 +206,7 @@ impl DotConfig {
         self.0.values().filter(|found| *found == value).count()
     }
 
-    fn named(&self, symbol: &str) -> &Value {
+    pub(crate) fn named(&self, symbol: &str) -> &Value {
         symbol
             .parse()
             .map_or(&Value::No, |symbol| self.get(&symbol))
@@ -321,7 +322,8 @@ fn allowed(recipe: &Recipe, symbol: &Symbol) -> Option<String> {
     set.or_else(listed)
 }
 
-/// What the installation instructions of MPTCP ask of every kernel, in words of their own.
+/// What the installation instructions of MPTCP ask of every kernel, and what the smoke boot does, in words of
+/// their own.
 pub fn rule_violations(line: Line, config: &DotConfig) -> Vec<String> {
     let on = |symbol: &str| *config.named(symbol) == Value::Yes;
     let mut violations = Vec::new();
@@ -357,6 +359,8 @@ pub fn rule_violations(line: Line, config: &DotConfig) -> Vec<String> {
         }
         _ => {}
     }
+    let lacking = drivers::lacking(config).into_iter();
+    violations.extend(lacking.map(|what| format!("the smoke boot lacks {what}")));
     violations
 }
 
@@ -485,6 +489,11 @@ mod tests {
     fn rules_hold_for_their_line() {
         let good = "CONFIG_MPTCP=y\nCONFIG_MPTCP_IPV6=y\nCONFIG_IPV6=y\nCONFIG_IP_ADVANCED_ROUTER=y\n\
                     CONFIG_IP_MULTIPLE_TABLES=y\nCONFIG_IPV6_MULTIPLE_TABLES=y\n";
+        let boots: String = drivers::lacking(&DotConfig::default())
+            .iter()
+            .filter_map(|lacking| Some(format!("{}=y\n", lacking.split(' ').next()?)))
+            .collect();
+        let good = &format!("{good}{boots}");
         let violations = |line, text: &str| rule_violations(line, &DotConfig::parse(text).unwrap());
         assert_eq!(violations(Line::Upstream, good), [""; 0]);
         assert_eq!(violations(Line::OutOfTree, good), [""; 0]);
@@ -494,6 +503,7 @@ mod tests {
             "IP_ADVANCED_ROUTER",
             "IP_MULTIPLE_TABLES",
             "IPV6_MULTIPLE_TABLES",
+            "VETH",
         ] {
             let broken = good.replace(
                 &format!("CONFIG_{symbol}=y"),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Sha256;
 
 pub mod capabilities;
+pub mod drivers;
 
 /// The form of `smoke.json`.
 pub const SCHEMA: u32 = 1;

@@ -9,13 +9,13 @@ use host::cancel::Cancel;
 use model::digest::Sha256;
 use model::kconfig::DotConfig;
 use model::recipe::{self, Line};
+use model::smoke::drivers::{Drivers, lacking};
 use protocol::Module;
 
-use crate::drivers::drivers;
 use crate::error::SmokeError;
 use crate::initramfs::module_path;
 use crate::line::{self, Facts};
-use crate::package::{KernelPackage, LoadOrder, PackageFile, Problem};
+use crate::package::{KernelPackage, LoadOrder, PackageError, PackageFile, Problem};
 
 /// What is to be booted.
 #[derive(Debug, Clone)]
@@ -62,6 +62,28 @@ pub struct Kernel {
     pub(crate) modules: BTreeMap<String, Vec<u8>>,
 }
 
+/// The modules that a smoke boot of `package` needs, in the order of loading.
+///
+/// # Errors
+/// [`Problem::Lacks`] names each symbol that is off, and what it is needed for. A package without its configuration
+/// is taken for what it has.
+fn drivers(package: &KernelPackage, file: &PackageFile) -> Result<Vec<&'static str>, PackageError> {
+    let drivers = match &package.config {
+        Some(config) => {
+            let lacking = lacking(config);
+            if !lacking.is_empty() {
+                return Err(PackageError {
+                    package: file.name().to_owned(),
+                    problem: Box::new(Problem::Lacks(lacking)),
+                });
+            }
+            Drivers::of(config)
+        }
+        None => Drivers::available(|module| package.has_module(module)),
+    };
+    Ok([drivers.machine, drivers.tests].concat())
+}
+
 impl Kernel {
     /// Takes the kernel and its modules out of whichever package has one.
     ///
@@ -73,12 +95,6 @@ impl Kernel {
         let packages = digests(&subject)?;
         let (file, package) = the_one_with_a_kernel(&subject.packages, cancel)?;
         let needed = drivers(&package, &file)?;
-        let needed: Vec<_> = needed
-            .machine
-            .iter()
-            .chain(&needed.tests)
-            .copied()
-            .collect();
         let promised = package
             .config
             .as_ref()
@@ -175,3 +191,6 @@ fn digest(path: &Utf8Path) -> io::Result<Sha256> {
     io::copy(&mut File::open(path)?, &mut hasher)?;
     Ok(Sha256::finish(hasher))
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,6 @@ mod accelerator;
 mod alarms;
 pub mod bench;
 mod boot;
-mod drivers;
 pub mod error;
 pub mod guest;
 pub mod initramfs;
