@@ -186,7 +186,7 @@ pub enum BuildError {
         /// Each difference.
         differences: Vec<String>,
     },
-    /// The configuration breaks a rule of MPTCP's installation instructions.
+    /// The configuration breaks a rule: of MPTCP's installation instructions, or of the smoke boot.
     #[error("the configuration of recipe `{recipe}` makes no working MPTCP kernel:\n  {}", violations.join("\n  "))]
     #[diagnostic(help(
         "add the symbols to a fragment of the recipe; `cargo xtask config {recipe}` shows them"
