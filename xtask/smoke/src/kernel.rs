@@ -9,7 +9,7 @@ use host::cancel::Cancel;
 use model::digest::Sha256;
 use model::kconfig::DotConfig;
 use model::recipe::{self, Line};
-use model::smoke::drivers::{Drivers, lacking};
+use model::smoke::drivers::{available, lacking, modular};
 use protocol::Module;
 
 use crate::error::SmokeError;
@@ -68,20 +68,18 @@ pub struct Kernel {
 /// [`Problem::Lacks`] names each symbol that is off, and what it is needed for. A package without its configuration
 /// is taken for what it has.
 fn drivers(package: &KernelPackage, file: &PackageFile) -> Result<Vec<&'static str>, PackageError> {
-    let drivers = match &package.config {
-        Some(config) => {
-            let lacking = lacking(config);
-            if !lacking.is_empty() {
-                return Err(PackageError {
-                    package: file.name().to_owned(),
-                    problem: Box::new(Problem::Lacks(lacking)),
-                });
-            }
-            Drivers::of(config)
-        }
-        None => Drivers::available(|module| package.has_module(module)),
+    let Some(config) = &package.config else {
+        return Ok(available(|module| package.has_module(module)));
     };
-    Ok([drivers.machine, drivers.tests].concat())
+    let lacking = lacking(config);
+    if lacking.is_empty() {
+        Ok(modular(config))
+    } else {
+        Err(PackageError {
+            package: file.name().to_owned(),
+            problem: Box::new(Problem::Lacks(lacking)),
+        })
+    }
 }
 
 impl Kernel {

@@ -61,40 +61,21 @@ const TESTS: [Driver; 4] = [
     helpful("IPV6", &["ipv6"]),
 ];
 
-/// The modules that a smoke boot needs, in the order of loading.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drivers {
-    /// Before the guest can report.
-    pub machine: Vec<&'static str>,
-    /// Before it can try MPTCP.
-    pub tests: Vec<&'static str>,
+/// The modules that a smoke boot needs of a kernel with this configuration, in the order of loading. What it has
+/// built in needs none.
+pub fn modular(config: &DotConfig) -> Vec<&'static str> {
+    let modular = |driver: &&Driver| *config.named(driver.symbol) == Value::Module;
+    let drivers = MACHINE.iter().chain(&TESTS).filter(modular);
+    drivers.flat_map(|driver| driver.modules).copied().collect()
 }
 
-impl Drivers {
-    /// Those that a kernel with this configuration has as modules. What it has built in needs none.
-    pub fn of(config: &DotConfig) -> Self {
-        let modular = |driver: &&Driver| *config.named(driver.symbol) == Value::Module;
-        Self::such_that(modular, |_| true)
-    }
-
-    /// Those that are there, where no configuration is known.
-    pub fn available(is_there: impl Fn(&str) -> bool) -> Self {
-        Self::such_that(|_| true, is_there)
-    }
-
-    fn such_that(wanted: impl Fn(&&Driver) -> bool, is_there: impl Fn(&str) -> bool) -> Self {
-        let modules = |drivers: &'static [Driver]| {
-            let modules = drivers
-                .iter()
-                .filter(&wanted)
-                .flat_map(|driver| driver.modules);
-            modules.copied().filter(|module| is_there(module)).collect()
-        };
-        Self {
-            machine: modules(&MACHINE),
-            tests: modules(&TESTS),
-        }
-    }
+/// The modules that a smoke boot may need and that are there, where no configuration is known.
+pub fn available(is_there: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let modules = MACHINE
+        .iter()
+        .chain(&TESTS)
+        .flat_map(|driver| driver.modules);
+    modules.copied().filter(|module| is_there(module)).collect()
 }
 
 /// Each symbol that a smoke boot needs and `config` lacks, with its purpose.
