@@ -7,6 +7,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use host::engine::{Container, ContainerSpec, Engine, Privileges};
 use host::store::Store;
+use host::tar_entry::{append_file, append_folder, header};
 use model::kconfig::{DotConfig, Loss, Value, losses, mismatches, rule_violations, wanted};
 use model::lock::InputRole;
 use model::recipe::Base;
@@ -20,7 +21,6 @@ use crate::plan::Planned;
 use crate::report::Reporter;
 use crate::source::SourceTree;
 use crate::{scripts, stock};
-use host::tar_entry::{append_file, append_folder, header};
 
 /// How long kconfig may take; it takes half a minute.
 const DEADLINE: Duration = Duration::from_secs(15 * 60);

@@ -13,6 +13,7 @@ use formats::deb;
 use formats::tar_path::safe_path;
 use host::engine::{ContainerSpec, Engine, OutputStream, Privileges};
 use host::store::Store;
+use host::tar_entry::{append_file, append_folder, append_link, header};
 use model::container::Container;
 use model::lock::{ContainerLock, LockedPackage, LockedSuite};
 use model::names::{Name, PackageName};
@@ -25,7 +26,6 @@ use crate::lockfile::exclusive;
 use crate::log::Log;
 use crate::report::Reporter;
 use crate::scripts;
-use host::tar_entry::{append_file, append_folder, append_link, header};
 
 /// How long installing the packages may take; 200 take half a minute on two cores.
 const INSTALL_DEADLINE: Duration = Duration::from_secs(20 * 60);

@@ -7,6 +7,7 @@ use formats::deb;
 use formats::tar_path::safe_path;
 use host::engine::{Container, ContainerSpec, Engine, Mount};
 use host::store::Store;
+use host::tar_entry::{append_file, header};
 use model::digest::Sha256;
 use model::lock::LockedInput;
 use sha2::Digest;
@@ -14,7 +15,6 @@ use sha2::Digest;
 use crate::error::BuildError;
 use crate::fetch;
 use crate::lockfile::exclusive;
-use host::tar_entry::{append_file, header};
 
 /// Where the volume appears in containers; the tree is in `tree` below it.
 pub(crate) const TARGET: &str = "/source";

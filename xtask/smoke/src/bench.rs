@@ -7,6 +7,7 @@ use host::clock::Stopwatch;
 use host::engine::Engine;
 use protocol::{Event, Step};
 
+use crate::accelerator::Wanted;
 use crate::error::SmokeError;
 use crate::kernel::{Kernel, Subject};
 use crate::observed::Observed;
@@ -47,10 +48,10 @@ pub struct Measurement<'a> {
     pub guests: Guests<'a>,
     /// The kernel's packages.
     pub subject: &'a Subject,
-    /// How it is booted.
-    pub how: &'a How,
-    /// On what.
+    /// What it is booted on.
     pub accelerator: Accelerator,
+    /// The machine's processors.
+    pub cpus: u32,
 }
 
 impl Measurement<'_> {
@@ -60,6 +61,7 @@ impl Measurement<'_> {
     /// A run cannot be made, or did not pass: its times would mean nothing.
     pub fn take(self, runs: u32) -> Result<Times, SmokeError> {
         let (guest, bare) = (program(self.guests.guest)?, program(self.guests.bare)?);
+        let how = How::plain(Wanted::Only(self.accelerator), self.cpus);
         let mut times = Times::default();
         for _ in 0..runs {
             let watch = Stopwatch::start();
@@ -69,7 +71,7 @@ impl Measurement<'_> {
                 qemu: self.qemu,
                 guest: &guest,
                 kernel: &kernel,
-                how: self.how,
+                how: &how,
             };
             let ran = ready.boot(self.accelerator)?;
             let first_checks = when(&ran.observed, &Event::End(Step::Routing))?;

@@ -51,6 +51,19 @@ pub struct How {
     pub sabotage: Option<Sabotage>,
 }
 
+impl How {
+    /// As it counts for a result: with transfers as large as suits the accelerator, and nothing in its way.
+    pub fn plain(accelerator: Wanted, cpus: u32) -> Self {
+        Self {
+            accelerator,
+            cpus,
+            full: false,
+            kernel_arguments: Vec::new(),
+            sabotage: None,
+        }
+    }
+}
+
 /// A verdict, and the console that belongs to it.
 #[derive(Debug)]
 pub struct Outcome {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use host::engine::{ContainerSpec, Engine, OutputStream, Privileges};
+use host::tar_entry::{append_file, header};
 use model::container::Container;
 use model::digest::Sha256;
 use model::lock::LockedPackage;
@@ -21,7 +22,6 @@ use crate::image::{self, Assembly};
 use crate::log::Log;
 use crate::report::Reporter;
 use crate::scripts;
-use host::tar_entry::{append_file, header};
 
 /// How long apt may solve; it takes seconds.
 const DEADLINE: Duration = Duration::from_secs(5 * 60);

@@ -5,9 +5,8 @@ use std::time::Duration;
 use builder::build::lock_result;
 use host::cancel::Cancel;
 use serde::Serialize;
+use smoke::Accelerator;
 use smoke::bench::{Guests, Measurement, Times};
-use smoke::run::How;
-use smoke::{Accelerator, Wanted};
 
 use super::smoke::{Booter, Target, guest};
 use crate::arguments::{Bench, Global, Hardware};
@@ -59,13 +58,6 @@ pub(crate) fn run(global: &Global, command: &Bench, cancel: &Cancel) -> Result<(
         Hardware::Kvm => Accelerator::Kvm,
         Hardware::Tcg => Accelerator::Tcg,
     };
-    let how = How {
-        accelerator: Wanted::Only(accelerator),
-        cpus: CPUS,
-        full: false,
-        kernel_arguments: Vec::new(),
-        sabotage: None,
-    };
     let guests = Guests {
         guest: &booter.guest,
         bare: &bare,
@@ -75,8 +67,8 @@ pub(crate) fn run(global: &Global, command: &Bench, cancel: &Cancel) -> Result<(
         qemu: &booter.qemu,
         guests,
         subject: &target.subject,
-        how: &how,
         accelerator,
+        cpus: CPUS,
     };
     let times = measurement.take(command.runs)?;
     drop(reporter);

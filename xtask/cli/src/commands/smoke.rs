@@ -73,13 +73,7 @@ pub(crate) fn after_build(
     accel: Accel,
     reporter: &dyn Reporter,
 ) -> Result<Smoked, Failure> {
-    let how = How {
-        accelerator: wanted(accel),
-        cpus: CPUS,
-        full: false,
-        kernel_arguments: Vec::new(),
-        sabotage: None,
-    };
+    let how = How::plain(wanted(accel), CPUS);
     let target = Target::result(tools.project, recipe)?;
     let kernel = target.kernel(tools.engine.cancel())?;
     target.smoke(tools, booter, &kernel, &how, reporter)
