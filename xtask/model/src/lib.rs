@@ -12,4 +12,6 @@ pub mod names;
 pub mod plan;
 pub mod recipe;
 pub mod smoke;
+pub mod source;
 pub mod strict;
+pub mod version;

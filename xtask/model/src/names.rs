@@ -154,6 +154,77 @@ name!(
     |text| is_lower_word(text, ".-") && text.ends_with(".asc") && !text.contains("..")
 );
 
+name!(
+    /// The id of a git commit, in full.
+    CommitId,
+    "commit",
+    "40 lower-case hexadecimal digits make one; a short or symbolic one does not stay the same",
+    |text| text.len() == 40 && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
+);
+
+name!(
+    /// A branch or tag of a git repository (a part of what git-check-ref-format allows).
+    RefName,
+    "branch or tag",
+    "letters, digits, `.`, `_`, `-`, `+` and `/` make one, and the first is a letter or digit",
+    |text| text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-+/".contains(c))
+        && !["..", "//", "/.", "./"].iter().any(|part| text.contains(part))
+        && !text.ends_with(['/', '.'])
+        && !text.split('/').any(|part| part.ends_with(".lock"))
+);
+
+name!(
+    /// The address of a git repository.
+    GitUrl,
+    "address of a git repository",
+    "https://, file:///, or http:// to a loopback address, without user name or password, make one",
+    |text| is_plain(text) && (is_secure(text) || text.starts_with("file:///"))
+);
+
+name!(
+    /// The address of a file.
+    DownloadUrl,
+    "address of a file",
+    "https://, or http:// to a loopback address, without user name or password, makes one",
+    |text| is_plain(text) && is_secure(text)
+);
+
+name!(
+    /// The file name of a patch below `recipes/patches/`.
+    PatchName,
+    "patch",
+    "a file name below recipes/patches/ of lower-case letters, digits, `_`, `.` and `-` that ends in `.patch` makes one",
+    |text| is_lower_word(text, "._-") && text.ends_with(".patch") && !text.contains("..")
+);
+
+/// Whether an address is one word that no program takes for anything else.
+fn is_plain(url: &str) -> bool {
+    url.chars()
+        .all(|c| c.is_ascii_graphic() && !"\"'`\\<>{}|^@".contains(c))
+}
+
+/// Whether nobody on the way can read along or answer instead.
+fn is_secure(url: &str) -> bool {
+    let host = |rest: &str| {
+        rest.split(['/', '?', '#'])
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    if let Some(rest) = url.strip_prefix("https://") {
+        return !host(rest).is_empty();
+    }
+    let Some(host) = url.strip_prefix("http://").map(host) else {
+        return false;
+    };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.parse::<u16>().is_ok() => name,
+        _ => host.as_str(),
+    };
+    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
+}
+
 /// The names nearest to `wanted`, best first; empty where none is near.
 pub fn nearest<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let mut near: Vec<_> = known
@@ -188,6 +259,82 @@ mod tests {
         for bad in ["CONFIG_MPTCP", "mptcp", "", "A B", "A=y"] {
             assert!(bad.parse::<Symbol>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn commits_are_written_in_full() {
+        let commit = "612d75f01e95867dc94ac4f9f230f6f1bd09c9ac";
+        assert!(commit.parse::<CommitId>().is_ok());
+        for bad in [
+            "612d75f",
+            "HEAD",
+            "v0.96",
+            "",
+            &commit.to_uppercase(),
+            &commit[..39],
+        ] {
+            assert!(bad.parse::<CommitId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn references_are_no_options_and_leave_no_folder() {
+        for good in ["v0.96", "mptcp_v0.96", "export/20260101T000000", "net-next"] {
+            assert!(good.parse::<RefName>().is_ok(), "{good}");
+        }
+        for bad in [
+            "-x",
+            "--upload-pack=x",
+            "a..b",
+            "a b",
+            "a:b",
+            "/a",
+            "a/",
+            "a.lock",
+            "a^",
+            "a~1",
+            "refs/*",
+            "",
+            "a/.b",
+        ] {
+            assert!(bad.parse::<RefName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_encrypted_or_local() {
+        for good in [
+            "https://example.org/a.git",
+            "http://127.0.0.1:8080/a",
+            "http://localhost/a",
+            "http://[::1]:80/a",
+        ] {
+            assert!(good.parse::<GitUrl>().is_ok(), "{good}");
+            assert!(good.parse::<DownloadUrl>().is_ok(), "{good}");
+        }
+        assert!("file:///srv/a.git".parse::<GitUrl>().is_ok());
+        let bad = [
+            "http://example.org/a",
+            "git://example.org/a",
+            "ssh://example.org/a",
+            "git@example.org:a",
+            "ext::sh -c x",
+            "file://host/a",
+            "/srv/a",
+            "../a",
+            "-x",
+            "https://",
+            "https://u:p@example.org/a",
+            "http://127.0.0.1.example.org/a",
+            "http://localhost:x/a",
+            "https://a/b c",
+            "",
+        ];
+        for bad in bad {
+            assert!(bad.parse::<GitUrl>().is_err(), "{bad}");
+            assert!(bad.parse::<DownloadUrl>().is_err(), "{bad}");
+        }
+        assert!("file:///srv/a.tar.xz".parse::<DownloadUrl>().is_err());
     }
 
     #[test]
