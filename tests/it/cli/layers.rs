@@ -5,6 +5,13 @@ use serde_json::{Value, json};
 use super::each;
 use crate::support::Scratch;
 
+/// In place of `line = "upstream"`.
+const OUT_OF_TREE: &str = r#"line = "out-of-tree"
+release = "0.96"
+path-manager = "fullmesh"
+scheduler = "default"
+congestion-control = "lia""#;
+
 fn shown(scratch: &Scratch, recipe: &str) -> Value {
     scratch
         .xtask(&["show", recipe, "--format", "json"])
@@ -160,11 +167,11 @@ const DECIDES: &[Change] = &[
         );
     }),
     ("the line", |scratch| {
-        scratch.replace(
-            "recipes/tiny.toml",
-            r#"line = "upstream""#,
-            r#"line = "out-of-tree""#,
-        );
+        scratch.replace("recipes/tiny.toml", r#"line = "upstream""#, OUT_OF_TREE);
+    }),
+    ("the scheduler", |scratch| {
+        let other = OUT_OF_TREE.replace(r#"scheduler = "default""#, r#"scheduler = "redundant""#);
+        scratch.replace("recipes/tiny.toml", r#"line = "upstream""#, &other);
     }),
     ("the base", |scratch| {
         scratch.replace("recipes/tiny.toml", r#""tinyconfig""#, r#""allnoconfig""#);

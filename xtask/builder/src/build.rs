@@ -23,7 +23,7 @@ use crate::plan::Planned;
 use crate::project::Project;
 use crate::report::Reporter;
 use crate::result::Draft;
-use crate::source;
+use crate::source::{self, OwnSource};
 
 /// How much room a build needs besides what its packages weigh, in bytes: the source tree and the
 /// objects of a trimmed kernel.
@@ -218,33 +218,34 @@ pub(crate) fn open_workshop<'a>(
         };
         image::ensure(tools.engine, tools.downloads, assembly, reporter)
     })?;
-    phases.time("inputs", || {
+    let obtained = phases.time("inputs", || {
         let packages: Vec<_> = planned
             .plan
             .inputs
             .iter()
             .map(|input| &input.package)
             .collect();
+        let suites = planned.lock.as_ref().map(|lock| &lock.suites[..]);
         tools.downloads.fetch(
             &planned.recipe.name,
             &planned.container,
-            &planned.lock.suites,
+            suites.unwrap_or_default(),
             &packages,
             reporter,
-        )
+        )?;
+        source::obtain(tools.project, tools.downloads, planned, reporter)
     })?;
     let source = phases.time("source", || {
-        let no_source = || BuildError::NoSource {
-            recipe: planned.recipe.name.clone(),
-        };
-        let input = planned
-            .plan
-            .input(InputRole::Source)
-            .ok_or_else(no_source)?;
-        source::ensure(tools.engine, tools.downloads.store, input, &image)
+        source::ensure(tools.engine, planned, &obtained, &image)
     })?;
     let build = if incremental {
-        Objects::kept(tools.engine, &planned.recipe.name, &source.digest, &image)?
+        let own = planned.own_source.as_ref();
+        let of = if own.is_some_and(OwnSource::is_working_tree) {
+            "a working tree".to_owned()
+        } else {
+            source.digest.to_string()
+        };
+        Objects::kept(tools.engine, &planned.recipe.name, &of, &image)?
     } else {
         Objects::scratch(tools.engine)?
     };
@@ -313,7 +314,7 @@ fn manifest(
         plan_id: planned.plan.id(),
         plan: serde_json::from_str(&planned.plan.canonical_json()).map_err(render)?,
         // kbuild decided what of an incremental build was up to date, and not the plan.
-        for_release: planned.recipe.for_release && !how.incremental,
+        for_release: planned.recipe.for_release && !how.incremental && !planned.plan.unpinned,
         source_tree: workshop.source.digest,
         kernel_release: configured.kernel_release.clone(),
         artifacts,

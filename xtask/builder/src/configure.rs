@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
@@ -10,8 +11,9 @@ use host::store::Store;
 use host::tar_entry::{append_file, append_folder, header};
 use model::kconfig::{DotConfig, Loss, Value, losses, mismatches, rule_violations, wanted};
 use model::lock::InputRole;
+use model::mptcp::OutOfTree;
 use model::recipe::Base;
-use model::strict::Problems;
+use model::strict::{Problem, Problems};
 
 use crate::error::BuildError;
 use crate::kconfig::explain;
@@ -99,6 +101,12 @@ impl Workshop<'_> {
                     fragment.file.text.as_bytes(),
                 )?;
             }
+            append_folder(&mut tar, "build/inputs/files")?;
+            let files = planned.recipe.out_of_tree.as_ref().map(OutOfTree::files);
+            for (folder, text) in files.unwrap_or_default() {
+                let path = format!("build/inputs/files/{folder}.conf");
+                append_file(&mut tar, &path, text.as_bytes())?;
+            }
             append_file(
                 &mut tar,
                 "build/inputs/explain.py",
@@ -159,6 +167,7 @@ pub(crate) fn make(
     let kernel_release = read_file(&container, "/build/kernel-release", 256)?
         .trim()
         .to_owned();
+    check_release(planned, &kernel_release)?;
     let config = parse(&text)?;
     let base = parse(&read_file(
         &container,
@@ -179,6 +188,21 @@ pub(crate) fn make(
         base,
         from_stock,
     })
+}
+
+/// The release is the version of the source and the recipe's suffix, and nothing that kbuild finds to add.
+fn check_release(planned: &Planned, found: &str) -> Result<(), BuildError> {
+    let suffix = &planned.recipe.version_suffix;
+    let source = planned.plan.source.as_ref();
+    let expected = source.map(|source| format!("{}{suffix}", source.kernel));
+    match expected.filter(|expected| expected != found) {
+        None => Ok(()),
+        Some(expected) => Err(BuildError::WrongTree {
+            recipe: planned.recipe.name.clone(),
+            reason: format!("it calls itself {found:?}, and {expected} is expected"),
+            help: "look for files called localversion* in the source, which add to the release",
+        }),
+    }
 }
 
 /// Makes the configuration of `planned` in the workshop and judges it.
@@ -235,7 +259,7 @@ pub(crate) fn check(
             .map(|mismatch| mismatch.symbol.as_str())
             .collect();
         let explanations = explain(&symbols)?;
-        let problems: Vec<_> = mismatches
+        let mut problems: Vec<_> = mismatches
             .iter()
             .map(|mismatch| {
                 let mut problem = mismatch.problem();
@@ -245,6 +269,7 @@ pub(crate) fn check(
                 problem
             })
             .collect();
+        problems.extend(broken_rules(planned, config));
         return Err(Problems::new(
             &format!("configuration of recipe `{}`", planned.recipe.name),
             &problems,
@@ -260,6 +285,20 @@ pub(crate) fn check(
             violations,
         })
     }
+}
+
+/// The rules that a configuration breaks; they often tell why a symbol is not there.
+fn broken_rules(planned: &Planned, config: &DotConfig) -> Vec<Problem> {
+    let Some(file) = planned.recipe.files.last() else {
+        return Vec::new();
+    };
+    let problem = |message| Problem {
+        message,
+        file: Arc::clone(file),
+        span: None,
+    };
+    let violations = rule_violations(planned.recipe.line, config).into_iter();
+    violations.map(problem).collect()
 }
 
 pub(crate) fn parse(text: &str) -> Result<DotConfig, BuildError> {

@@ -8,9 +8,12 @@ use host::engine::EngineError;
 use host::http::HttpError;
 use host::store::{FetchError, StoreError};
 use miette::Diagnostic;
+use model::digest::Sha256;
 use model::lock::LockError;
 use model::names::Name;
 use model::strict::Problems;
+
+use crate::source::SourceError;
 
 /// What went wrong, and where a person can do something about it, what.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -59,6 +62,85 @@ pub enum BuildError {
     NoSource {
         /// The recipe.
         recipe: Name,
+    },
+    /// A source cannot be had, or is none.
+    #[error("the source of recipe `{recipe}` cannot be used")]
+    Source {
+        /// The recipe.
+        recipe: Name,
+        /// Why.
+        source: SourceError,
+    },
+    /// What `--source` names cannot be used.
+    #[error("--source {named} cannot be used")]
+    #[diagnostic(help(
+        "name a clone of a kernel with MPTCP, and a revision in it if you want one: --source DIR[@REV]"
+    ))]
+    OwnSource {
+        /// As it was named.
+        named: String,
+        /// Why.
+        source: SourceError,
+    },
+    /// A source is another than the recipe says.
+    #[error("the source of recipe `{recipe}` is not what the recipe says: {reason}")]
+    #[diagnostic(help("{help}"))]
+    WrongTree {
+        /// The recipe.
+        recipe: Name,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        help: &'static str,
+    },
+    /// A source is another than the locked one.
+    #[error(
+        "the source of recipe `{recipe}` is not the locked one: tree {expected} expected, found {found}"
+    )]
+    #[diagnostic(help(
+        "do not use it; `cargo xtask lock {recipe}` shows whether the source changed where it comes from"
+    ))]
+    OtherTree {
+        /// The recipe.
+        recipe: Name,
+        /// The digest of the tree in the lock.
+        expected: Sha256,
+        /// The digest of the tree found.
+        found: Sha256,
+    },
+    /// A patch file cannot be used.
+    #[error("patch {patch}: {reason}")]
+    WrongPatch {
+        /// The patch.
+        patch: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The container's compiler is too new for the kernel.
+    #[error(
+        "Linux {}.{} does not compile with gcc {found} of container `{container}`: gcc {newest} is the newest that is known to", kernel.0, kernel.1
+    )]
+    #[diagnostic(help(
+        "name a container with an older compiler in the recipe: debian-12 has gcc 12, debian-11 has gcc 10"
+    ))]
+    Compiler {
+        /// Version and patch level of the kernel.
+        kernel: (u16, u16),
+        /// The container.
+        container: Name,
+        /// The major version of its gcc.
+        found: u16,
+        /// The newest that is known to compile that kernel.
+        newest: u16,
+    },
+    /// The kernel is too old for the distribution.
+    #[error("the kernel of recipe `{recipe}` does not run its target: {reason}")]
+    #[diagnostic(help("name an older release of the distribution as the recipe's target"))]
+    TooOld {
+        /// The recipe.
+        recipe: Name,
+        /// What the distribution asks.
+        reason: String,
     },
     /// A locked file is nowhere to be had.
     #[error("a locked file cannot be had")]
@@ -294,7 +376,12 @@ impl BuildError {
             | Self::Losses { .. }
             | Self::Compile { .. }
             | Self::Outdated { .. }
+            | Self::WrongTree { .. }
+            | Self::WrongPatch { .. }
+            | Self::Compiler { .. }
+            | Self::TooOld { .. }
             | Self::Keyring { .. } => Category::Input,
+            Self::Source { source, .. } | Self::OwnSource { source, .. } => source.category(),
             Self::Gone { source, .. } | Self::Incomplete { source } | Self::Fetch(source) => {
                 source.category()
             }
@@ -306,6 +393,7 @@ impl BuildError {
             | Self::Package { .. }
             | Self::PackageContent { .. }
             | Self::Unexpected(_)
+            | Self::OtherTree { .. }
             | Self::Audit { .. } => Category::Verification,
             Self::File { .. }
             | Self::NoMirror { .. }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::BufReader;
 use std::sync::{Mutex, PoisonError};
 
+use host::git::{GitError, Repositories, Repository};
 use host::http::Http;
 use host::mirrors::Mirrors;
 use host::store::{FetchError, FetchProgress, FetchRequest, Store, StoreError, VerifiedReader};
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use model::container::Container;
 use model::digest::Sha256;
 use model::lock::{LockedPackage, LockedSuite};
-use model::names::Name;
+use model::names::{CommitId, DownloadUrl, GitUrl, Name};
 
 use crate::error::BuildError;
 use crate::report::{Reporter, Unit};
@@ -31,6 +32,8 @@ pub struct Downloads<'a> {
     pub mirrors: &'a Mirrors,
     /// Where files go.
     pub store: &'a Store,
+    /// Where commits go.
+    pub repositories: &'a Repositories,
 }
 
 struct Progress<'a> {
@@ -59,7 +62,7 @@ impl Downloads<'_> {
             .map(|package| FetchRequest {
                 label: format!("{} {}", package.name, package.version),
                 urls: self.urls(container, suites, package),
-                size: package.size,
+                size: Some(package.size),
                 sha256: package.sha256,
             })
             .collect();
@@ -84,6 +87,44 @@ impl Downloads<'_> {
             ));
         }
         Ok(())
+    }
+
+    /// Brings a file that is no package of an archive into the store, and tells its size in bytes.
+    pub(crate) fn fetch_file(
+        &self,
+        name: &str,
+        url: &DownloadUrl,
+        size: Option<u64>,
+        sha256: Sha256,
+        reporter: &dyn Reporter,
+    ) -> Result<u64, BuildError> {
+        let request = FetchRequest {
+            label: name.to_owned(),
+            urls: vec![url.to_string()],
+            size,
+            sha256,
+        };
+        let progress = Progress {
+            reporter,
+            state: Mutex::default(),
+        };
+        self.store.fetch_all(self.http, &[request], 1, &progress)?;
+        self.store.size(&sha256).ok_or_else(|| {
+            BuildError::Unexpected(format!(
+                "{name} is not in the store although it was put there"
+            ))
+        })
+    }
+
+    /// Brings a commit onto this machine.
+    pub(crate) fn fetch_commit(
+        &self,
+        url: &GitUrl,
+        commit: &CommitId,
+        reporter: &dyn Reporter,
+    ) -> Result<Repository, GitError> {
+        let progress = |bytes| reporter.progress(bytes, 0, Unit::Bytes);
+        self.repositories.fetch(url, commit, &progress)
     }
 
     fn urls(

@@ -22,5 +22,5 @@ pub mod project;
 pub mod report;
 mod result;
 mod scripts;
-mod source;
+pub mod source;
 mod stock;

@@ -23,6 +23,7 @@ use crate::error::BuildError;
 use crate::fetch::{self, Downloads};
 use crate::project::Project;
 use crate::report::Reporter;
+use crate::source::{self, Before};
 
 mod bootstrap;
 mod index;
@@ -83,7 +84,8 @@ pub fn lock_container(
     Ok(lock.sealed())
 }
 
-/// Resolves and locks the inputs of a recipe.
+/// Resolves and locks the inputs and the source of a recipe. What a branch or a tag meant in the lock `before` stays,
+/// unless it is to be `update`d.
 ///
 /// # Errors
 /// The archive cannot be trusted or reached, or a package is not in it.
@@ -92,8 +94,41 @@ pub fn lock_recipe(
     downloads: Downloads<'_>,
     recipe: &Recipe,
     container: &Container,
+    before: Option<&RecipeLock>,
+    update: bool,
     reporter: &dyn Reporter,
 ) -> Result<RecipeLock, BuildError> {
+    let (suites, inputs) = if wanted_inputs(recipe).is_empty() {
+        (Vec::new(), Vec::new())
+    } else {
+        lock_inputs(project, downloads, recipe, container, reporter)?
+    };
+    let package = inputs.iter().find(|input| input.role == InputRole::Source);
+    let before = Before {
+        source: before.and_then(|before| before.source.as_ref()),
+        update,
+    };
+    let source = source::lock(project, downloads, recipe, package, before, reporter)?;
+    let definition = recipe_definition(recipe, container);
+    let lock = RecipeLock {
+        schema: SCHEMA,
+        definition,
+        content: Sha256::of(""),
+        suites,
+        inputs,
+        source,
+    };
+    Ok(lock.sealed())
+}
+
+/// The suites, and what the recipe takes out of them.
+fn lock_inputs(
+    project: &Project,
+    downloads: Downloads<'_>,
+    recipe: &Recipe,
+    container: &Container,
+    reporter: &dyn Reporter,
+) -> Result<(Vec<LockedSuite>, Vec<LockedInput>), BuildError> {
     reporter.phase("verify indexes");
     let index = Index::open(project, downloads, container, Purpose::Inputs, reporter)?;
     let suites = index.suites();
@@ -111,15 +146,7 @@ pub fn lock_recipe(
             package,
         });
     }
-    let definition = recipe_definition(recipe, container);
-    let lock = RecipeLock {
-        schema: SCHEMA,
-        definition,
-        content: Sha256::of(""),
-        suites,
-        inputs,
-    };
-    Ok(lock.sealed())
+    Ok((suites, inputs))
 }
 
 /// What the index names just now must be there; locking anew would not help.
@@ -222,11 +249,15 @@ pub fn outdated_recipe(
     lock: &RecipeLock,
     reporter: &dyn Reporter,
 ) -> Result<Vec<String>, BuildError> {
+    let mut found = source::outdated(downloads, recipe, lock.source.as_ref())?;
+    if lock.inputs.is_empty() {
+        return Ok(found);
+    }
     reporter.phase("verify indexes");
     let index = Index::open(project, downloads, container, Purpose::Inputs, reporter)?;
     check_not_older(&lock.suites, &index.suites())?;
     let packages: Vec<_> = lock.inputs.iter().map(|input| &input.package).collect();
-    let mut found = changes(&index, &packages)?;
+    found.extend(changes(&index, &packages)?);
     for (role, wanted) in wanted_inputs(recipe) {
         let newest = match resolve(&index, role, &wanted) {
             Ok((_, newest)) => newest,

@@ -38,12 +38,12 @@ impl<'a> Objects<'a> {
         Ok(Self::Scratch(engine.scratch_volume("build")?))
     }
 
-    /// The volume that the last incremental build of `recipe` left, if it was of the same source tree in
-    /// the same container; else an empty one, and the old one goes.
+    /// The volume that the last incremental build of `recipe` left, if it was of the same source, as far as `source`
+    /// tells, in the same container; else an empty one, and the old one goes.
     pub(crate) fn kept(
         engine: &Engine,
         recipe: &Name,
-        source: &Sha256,
+        source: &str,
         image: &str,
     ) -> Result<Self, BuildError> {
         let of_recipe = format!("{VOLUME_PREFIX}{recipe}.");

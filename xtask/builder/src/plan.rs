@@ -1,13 +1,15 @@
 //! A recipe together with all that its plan is made of.
 
 use model::container::Container;
-use model::lock::{ContainerLock, RecipeLock};
+use model::lock::{ContainerLock, InputRole, LockError, RecipeLock};
 use model::plan::{Ingredients, Plan, PlannedText};
-use model::recipe::Recipe;
+use model::recipe::{Base, Recipe};
+use model::toolchain::{Fitness, fitness, gcc, newest_gcc};
 
 use crate::error::BuildError;
 use crate::project::{Fragment, Project};
 use crate::scripts;
+use crate::source::OwnSource;
 
 /// A recipe whose locks belong to it, and its plan.
 #[derive(Debug)]
@@ -18,9 +20,11 @@ pub struct Planned {
     pub container: Container,
     /// The container's lock.
     pub container_lock: ContainerLock,
-    /// The recipe's own lock.
-    pub lock: RecipeLock,
-    /// Its fragments, what the recipe sets itself last.
+    /// The recipe's own lock; none where a developer's own source stands for all that it would hold.
+    pub lock: Option<RecipeLock>,
+    /// A developer's own source, in place of the recipe's.
+    pub own_source: Option<OwnSource>,
+    /// Its fragments, then what its `[mptcp]` means, then what it sets itself.
     pub fragments: Vec<Fragment>,
     /// The plan.
     pub plan: Plan,
@@ -32,11 +36,30 @@ impl Planned {
     /// # Errors
     /// The recipe, a fragment or a lock is wrong.
     pub fn load(project: &Project, name: &str) -> Result<Self, BuildError> {
+        Self::with_source(project, name, None)
+    }
+
+    /// Plans recipe `name` with a developer's own source, if there is one, in place of the recipe's.
+    ///
+    /// # Errors
+    /// The recipe, a fragment or a lock is wrong, or the source is not what the recipe is for.
+    pub fn with_source(
+        project: &Project,
+        name: &str,
+        own_source: Option<OwnSource>,
+    ) -> Result<Self, BuildError> {
         let recipe = project.recipe(name)?;
         let container = project.container(recipe.container.value.as_str())?;
         let fragments = project.fragments(&recipe)?;
         let container_lock = project.container_lock(&container)?;
-        let lock = project.recipe_lock(&recipe, &container)?;
+        // What the source would need of the lock is not needed.
+        let stock_only = matches!(recipe.config.base, Base::Package(_));
+        let lock = if own_source.is_none() || stock_only {
+            Some(project.recipe_lock(&recipe, &container)?)
+        } else {
+            None
+        };
+        project.check_patches(&recipe, lock.as_ref())?;
         let texts: Vec<_> = fragments
             .iter()
             .map(|fragment| PlannedText::of(&fragment.file.name, &fragment.file.text))
@@ -44,20 +67,153 @@ impl Planned {
         let ingredients = Ingredients {
             container: &container_lock,
             assembly: scripts::assembly(),
-            lock: &lock,
+            lock: lock.as_ref(),
+            own_source: own_source.as_ref().map(|own| &own.source),
             fragments: &texts,
             steps: &scripts::steps(),
         };
         let plan = Plan::new(&recipe, ingredients).ok_or(BuildError::NoSource {
             recipe: recipe.name.clone(),
         })?;
-        Ok(Self {
+        let planned = Self {
             recipe,
             container,
             container_lock,
             lock,
+            own_source,
             fragments,
             plan,
-        })
+        };
+        planned.check_source()?;
+        Ok(planned)
+    }
+
+    /// Version and patch level of its Linux, as far as they are known before it is compiled.
+    pub fn kernel(&self) -> Option<(u16, u16)> {
+        if let Some(source) = &self.plan.source {
+            return Some(source.kernel.series());
+        }
+        let version = &self.plan.input(InputRole::Source)?.package.version;
+        let mut numbers = version.split(['.', '-', '~', '+']).map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    }
+
+    /// Whether the source is what the recipe is for, and the container's compiler can compile it.
+    fn check_source(&self) -> Result<(), BuildError> {
+        let Some(source) = &self.plan.source else {
+            return Ok(());
+        };
+        if let Some(reason) = self.recipe.mismatch(&source.kernel, source.mptcp) {
+            return Err(BuildError::WrongTree {
+                recipe: self.recipe.name.clone(),
+                reason,
+                help: "correct `[mptcp]` or the source in the recipe",
+            });
+        }
+        check_compiler(
+            &self.container_lock,
+            &self.container,
+            source.kernel.series(),
+        )
+    }
+}
+
+/// A recipe without a lock, of which all else is right.
+#[derive(Debug)]
+pub struct Unlocked {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// What locking it needs.
+    pub needs: String,
+}
+
+/// A recipe as far as it can be known now.
+#[derive(Debug)]
+pub enum Known {
+    /// It is locked.
+    Planned(Box<Planned>),
+    /// It is not.
+    Unlocked(Box<Unlocked>),
+}
+
+impl Known {
+    /// Looks at recipe `name`, without network or engine.
+    ///
+    /// # Errors
+    /// Something is wrong with it, apart from a missing lock of its own.
+    pub fn load(
+        project: &Project,
+        name: &str,
+        own_source: Option<OwnSource>,
+    ) -> Result<Self, BuildError> {
+        let own_lock = format!("recipes/{name}.lock");
+        match Planned::with_source(project, name, own_source) {
+            Ok(planned) => Ok(Self::Planned(Box::new(planned))),
+            Err(BuildError::Lock(LockError::Missing {
+                path,
+                needs: Some(needs),
+                ..
+            })) if path == own_lock => {
+                let recipe = project.recipe(name)?;
+                let container = project.container(recipe.container.value.as_str())?;
+                let lock = project.container_lock(&container)?;
+                if let Some(mptcp) = &recipe.out_of_tree {
+                    check_compiler(&lock, &container, mptcp.release.series.linux())?;
+                }
+                Ok(Self::Unlocked(Box::new(Unlocked { recipe, needs })))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The recipe.
+    pub fn recipe(&self) -> &Recipe {
+        match self {
+            Self::Planned(planned) => &planned.recipe,
+            Self::Unlocked(unlocked) => &unlocked.recipe,
+        }
+    }
+
+    /// What people should know although nothing is wrong.
+    ///
+    /// # Errors
+    /// The kernel is too old for the distribution.
+    pub fn warnings(&self) -> Result<Vec<String>, BuildError> {
+        let mut warnings = Vec::new();
+        if let Self::Unlocked(unlocked) = self {
+            warnings.push(format!("not locked: needs {}", unlocked.needs));
+        }
+        let recipe = self.recipe();
+        let series = recipe.out_of_tree.as_ref();
+        let series = series.map(|mptcp| mptcp.release.series.linux());
+        let kernel = match self {
+            Self::Planned(planned) => planned.kernel(),
+            Self::Unlocked(_) => series,
+        };
+        match kernel.map(|kernel| fitness(&recipe.target, kernel)) {
+            None | Some(Fitness::Fits) => {}
+            Some(Fitness::Gaps(text)) => warnings.push(text),
+            Some(Fitness::TooOld(reason)) => {
+                let recipe = recipe.name.clone();
+                return Err(BuildError::TooOld { recipe, reason });
+            }
+        }
+        Ok(warnings)
+    }
+}
+
+fn check_compiler(
+    lock: &ContainerLock,
+    container: &Container,
+    kernel: (u16, u16),
+) -> Result<(), BuildError> {
+    match (gcc(lock), newest_gcc(kernel)) {
+        (Some(found), Some(newest)) if found > newest => Err(BuildError::Compiler {
+            kernel,
+            container: container.name.clone(),
+            found,
+            newest,
+        }),
+        _ => Ok(()),
     }
 }

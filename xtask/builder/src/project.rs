@@ -1,21 +1,27 @@
 //! The project's files: recipes, containers, fragments and locks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use model::container::Container;
-use model::kconfig::{Assignment, parse_fragment, render};
+use model::digest::Sha256;
+use model::kconfig::{Assignment, Value, parse_fragment, render};
 use model::lock::{ContainerLock, Lock, LockError, RecipeLock, recipe_definition};
+use model::mptcp::OutOfTree;
 use model::names::{KeyringName, MalformedName, Name, nearest};
 use model::recipe::{Layer, Recipe};
+use model::source::{Patch, Source};
 use model::strict::{Located, Problem, Problems, SourceFile};
 
 use crate::error::BuildError;
 
 /// How many recipes may extend one another.
 const MAX_LAYERS: usize = 8;
+
+/// Where patches are kept.
+const PATCHES: &str = "recipes/patches";
 
 /// A checkout of the project.
 #[derive(Debug, Clone)]
@@ -134,6 +140,11 @@ impl Project {
                 problems,
             );
         }
+        for patch in layer.patches() {
+            if let Patch::File(name) = &patch.value {
+                self.check_file(patch, &format!("{PATCHES}/{name}"), problems);
+            }
+        }
         for fragment in layer.fragments() {
             let path = format!("recipes/config/{}", fragment.value);
             if self.check_file(fragment, &path, problems) {
@@ -214,12 +225,53 @@ impl Project {
             let assignments = parse_fragment(&file, &mut problems);
             fragments.push(Fragment { file, assignments });
         }
+        if let Some(mptcp) = &recipe.out_of_tree {
+            let derived = derived_fragment(mptcp);
+            check_undisputed(recipe, &derived, &fragments, &mut problems);
+            fragments.push(derived);
+        }
         fragments.push(recipe_fragment(recipe, &mut problems));
         Problems::check(
             &format!("configuration of recipe `{}`", recipe.name),
             &problems,
         )?;
         Ok(fragments)
+    }
+
+    /// The patch `name` beside the recipes.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn patch(&self, name: &str) -> Result<Vec<u8>, BuildError> {
+        let path = self.root.join(PATCHES).join(name);
+        fs::read(&path).map_err(|source| BuildError::File {
+            attempt: "reading",
+            path,
+            source,
+        })
+    }
+
+    /// The patches beside the recipe must be those that were locked.
+    pub(crate) fn check_patches(
+        &self,
+        recipe: &Recipe,
+        lock: Option<&RecipeLock>,
+    ) -> Result<(), BuildError> {
+        let source = lock.and_then(|lock| lock.source.as_ref());
+        let locked = source.map(|source| &source.patches[..]).unwrap_or_default();
+        for patch in locked.iter().filter(|patch| patch.url.is_none()) {
+            let found = Sha256::of(self.patch(&patch.name)?);
+            if found != patch.sha256 {
+                return Err(LockError::Stale {
+                    path: format!("recipes/{}.lock (patch {})", recipe.name, patch.name),
+                    expected: found,
+                    found: patch.sha256,
+                    name: recipe.name.clone(),
+                }
+                .into());
+            }
+        }
+        Ok(())
     }
 
     /// The lock of a container.
@@ -232,6 +284,7 @@ impl Project {
             "container",
             &container.name,
             container.digest(),
+            None,
         )
     }
 
@@ -250,6 +303,7 @@ impl Project {
             "recipe",
             &recipe.name,
             definition,
+            Some(needs(&recipe.source)),
         )
     }
 
@@ -258,11 +312,13 @@ impl Project {
         path: &str,
         kind: &str,
         name: &Name,
-        definition: model::digest::Sha256,
+        definition: Sha256,
+        needs: Option<String>,
     ) -> Result<L, LockError> {
         let missing = || LockError::Missing {
             path: path.to_owned(),
             what: format!("{kind} `{name}`"),
+            needs,
             name: name.clone(),
         };
         let text = fs::read_to_string(self.root.join(path)).map_err(|_| missing())?;
@@ -277,6 +333,60 @@ impl Project {
             source,
         })?;
         Ok(SourceFile::new(path, text))
+    }
+}
+
+/// What locking a source needs from outside.
+fn needs(source: &Source) -> String {
+    match source {
+        Source::Package(name) => format!("package {name} of the distribution's archive"),
+        Source::Git(git) => format!("{} of {}", git.reference, git.url),
+        Source::Tarball(tarball) => tarball.url.to_string(),
+    }
+}
+
+/// What `[mptcp]` means, as a fragment.
+fn derived_fragment(mptcp: &OutOfTree) -> Fragment {
+    let lines = mptcp.assignments().into_iter();
+    let text: String = lines
+        .map(|assignment| render(&assignment.symbol, &assignment.value))
+        .collect();
+    let file = SourceFile::new("[mptcp] of the recipe", text);
+    // What was rendered just now is no problem.
+    let assignments = parse_fragment(&file, &mut Vec::new());
+    Fragment { file, assignments }
+}
+
+/// What `[mptcp]` decides, nothing else may decide otherwise.
+fn check_undisputed(
+    recipe: &Recipe,
+    derived: &Fragment,
+    fragments: &[Fragment],
+    problems: &mut Vec<Problem>,
+) {
+    let decided: BTreeMap<_, _> = derived
+        .assignments
+        .iter()
+        .map(|decided| (&decided.value.symbol, &decided.value.value))
+        .collect();
+    let mut dispute = |symbol, value: &Value, at: &dyn Fn(String) -> Problem| {
+        if let Some(decided) = decided
+            .get(symbol)
+            .filter(|decided| !decided.same_as(value))
+        {
+            problems.push(at(format!(
+                "{symbol} is decided by the recipe's `[mptcp]`, which makes it {decided}"
+            )));
+        }
+    };
+    for assignment in fragments.iter().flat_map(|fragment| &fragment.assignments) {
+        let Assignment { symbol, value } = &assignment.value;
+        dispute(symbol, value, &|message| assignment.problem(message));
+    }
+    for (symbol, setting) in &recipe.config.set {
+        dispute(symbol, &setting.value.value, &|message| {
+            setting.problem(message)
+        });
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) enum Command {
     Show(Recipe),
     /// Check recipes, fragments, containers and locks; without network or engine unless --configure asks for them
     Check(Check),
-    /// Lock what recipes and containers take from archives
+    /// Lock what recipes and containers take from outside: packages, commits, archives, patches
     Lock(Lock),
     /// Change a recipe's configuration in menuconfig, or show what it changes
     Config(Config),
@@ -90,6 +90,10 @@ pub(crate) struct Check {
     /// Also make the configuration in the container, and check every symbol in it
     #[arg(long)]
     pub(crate) configure: bool,
+    /// A clone with a kernel of your own instead of the recipe's source: its working tree with all changes, or a
+    /// revision; such a result is never released
+    #[arg(long, value_name = "DIR[@REV]")]
+    pub(crate) source: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -102,6 +106,9 @@ pub(crate) struct Lock {
     /// Online: tell what the archive has newer, or no more; exit 1 if there is anything
     #[arg(long)]
     pub(crate) outdated: bool,
+    /// Move along branches: take what each names now instead of what is locked
+    #[arg(long, conflicts_with_all = ["check", "outdated"])]
+    pub(crate) update: bool,
 }
 
 #[derive(Debug, Args)]
@@ -114,6 +121,10 @@ pub(crate) struct Config {
     /// The fragment below recipes/config/ that the changes are saved to; RECIPE-local.config if not given
     #[arg(long, value_name = "FRAGMENT", conflicts_with = "diff")]
     pub(crate) save: Option<String>,
+    /// A clone with a kernel of your own instead of the recipe's source: its working tree with all changes, or a
+    /// revision; such a result is never released
+    #[arg(long, value_name = "DIR[@REV]")]
+    pub(crate) source: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -127,6 +138,10 @@ pub(crate) struct Build {
     /// is never released
     #[arg(long)]
     pub(crate) incremental: bool,
+    /// A clone with a kernel of your own instead of the recipe's source: its working tree with all changes, or a
+    /// revision; such a result is never released
+    #[arg(long, value_name = "DIR[@REV]")]
+    pub(crate) source: Option<String>,
     /// Do not boot the result
     #[arg(long)]
     pub(crate) no_smoke: bool,

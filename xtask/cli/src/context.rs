@@ -1,12 +1,15 @@
 //! What commands work with, opened as they need it.
 
 use builder::build::Tools;
+use builder::error::BuildError;
 use builder::fetch::Downloads;
 use builder::project::Project;
+use builder::source::OwnSource;
 use camino::{Utf8Path, Utf8PathBuf};
 use host::cancel::Cancel;
 use host::engine::Engine;
 use host::environment::Directories;
+use host::git::Repositories;
 use host::http::Http;
 use host::mirrors::{Mirrors, parse_assignment};
 use host::session::Session;
@@ -33,6 +36,7 @@ pub(crate) struct Online {
     http: Http,
     mirrors: Mirrors,
     store: Store,
+    repositories: Repositories,
 }
 
 impl Online {
@@ -49,6 +53,7 @@ impl Online {
             http: Http::new(cancel.clone()),
             mirrors,
             store,
+            repositories: Repositories::new(&directories.cache, cancel.clone()),
             directories,
             cancel: cancel.clone(),
         })
@@ -59,6 +64,7 @@ impl Online {
             http: &self.http,
             mirrors: &self.mirrors,
             store: &self.store,
+            repositories: &self.repositories,
         }
     }
 
@@ -79,4 +85,18 @@ impl Online {
 pub(crate) fn engine(cache: &Utf8Path, cancel: &Cancel) -> Result<Engine, Failure> {
     let session = Session::start(cache)?;
     Ok(Engine::connect(cache, session, cancel.clone())?)
+}
+
+/// A developer's own source, where one is named.
+pub(crate) fn own_source(
+    named: Option<&str>,
+    cancel: &Cancel,
+) -> Result<Option<OwnSource>, Failure> {
+    let open = |named: &str| {
+        OwnSource::open(named, cancel).map_err(|source| BuildError::OwnSource {
+            named: named.to_owned(),
+            source,
+        })
+    };
+    Ok(named.map(open).transpose()?)
 }

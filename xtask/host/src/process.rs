@@ -6,9 +6,11 @@ mod running;
 mod tests;
 
 use std::fmt;
+use std::fs::File;
 use std::io;
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -34,7 +36,7 @@ pub enum ProcessError {
         /// The working directory.
         directory: Utf8PathBuf,
     },
-    /// The host does not start it.
+    /// The host does not start it, or its input cannot be handed over.
     #[error("starting `{command}` in {directory}")]
     Start {
         /// Program and arguments.
@@ -158,7 +160,7 @@ impl Output {
     }
 
     /// The end, fit for a terminal: one line, control characters replaced.
-    fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         let start = self.bytes.len().saturating_sub(SHOWN);
         let text = String::from_utf8_lossy(&self.bytes[start..]);
         let lines: Vec<_> = text
@@ -228,13 +230,15 @@ impl Captured {
 /// A program to run, with all that it may know of the host.
 ///
 /// Its environment is `PATH` and `HOME` of this process, a UTF-8 locale without language, UTC, and
-/// what [`Process::environment`] adds. Its input is empty unless it inherits the terminal.
+/// what [`Process::environment`] adds. Its input is what [`Process::input`] says, else empty unless it
+/// inherits the terminal.
 #[derive(Debug, Clone)]
 pub struct Process {
     program: String,
     arguments: Vec<String>,
     directory: Utf8PathBuf,
     environment: Vec<(String, String)>,
+    input: Option<Arc<File>>,
     deadline: Duration,
     waited_for: String,
 }
@@ -253,6 +257,7 @@ impl Process {
             arguments: Vec::new(),
             directory: directory.as_ref().to_owned(),
             environment: Vec::new(),
+            input: None,
             deadline,
             waited_for: waited_for.into(),
         }
@@ -276,6 +281,14 @@ impl Process {
     #[must_use]
     pub fn environment(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Gives it a file to read, from its beginning. Its place in the file is shared with clones, so
+    /// they run one after the other.
+    #[must_use]
+    pub fn input(mut self, file: File) -> Self {
+        self.input = Some(Arc::new(file));
         self
     }
 
@@ -359,8 +372,8 @@ impl Process {
         command
     }
 
-    fn start(&self, command: Command, own_group: bool) -> Result<Running<'_>, ProcessError> {
-        Running::start(self, command, own_group).map_err(|source| {
+    fn start(&self, mut command: Command, own_group: bool) -> Result<Running<'_>, ProcessError> {
+        let failed = |source: io::Error| {
             let (command, directory) = (self.to_string(), self.directory.clone());
             match source.kind() {
                 io::ErrorKind::NotFound => ProcessError::NotFound { command, directory },
@@ -370,7 +383,12 @@ impl Process {
                     source,
                 },
             }
-        })
+        };
+        if let Some(input) = &self.input {
+            input.as_ref().rewind().map_err(failed)?;
+            command.stdin(input.try_clone().map_err(failed)?);
+        }
+        Running::start(self, command, own_group).map_err(failed)
     }
 }
 

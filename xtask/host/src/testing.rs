@@ -2,6 +2,8 @@
 //!
 //! Only with the feature `testing`, and in this crate's own tests.
 
+pub mod git;
+
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -12,7 +12,8 @@ use crate::container::Container;
 use crate::digest::Sha256;
 use crate::names::{ArchivePart, Name, PackageName};
 use crate::plan::canonical_json;
-use crate::recipe::{Base, Recipe, Source};
+use crate::recipe::{Base, Recipe};
+use crate::source::{LockedSource, Source};
 use crate::strict::{Problem, Problems, SourceFile};
 
 /// The form of lock files that this tool reads and writes.
@@ -107,21 +108,27 @@ pub struct RecipeLock {
     pub content: Sha256,
     /// The suites it was resolved from.
     pub suites: Vec<LockedSuite>,
-    /// Every input.
+    /// Every input out of an archive.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<LockedInput>,
+    /// The source; absent for a package without patches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<LockedSource>,
 }
 
 /// Why a lock cannot be used.
 #[derive(Debug, thiserror::Error, miette::Diagnostic)]
 pub enum LockError {
     /// It is not there.
-    #[error("{path} is missing: {what} is not locked")]
+    #[error("{path} is missing: {what} is not locked{}", needs.as_ref().map(|needs| format!(": needs {needs}")).unwrap_or_default())]
     #[diagnostic(help("run `cargo xtask lock {name}` and commit the file it writes"))]
     Missing {
         /// The lock file.
         path: String,
         /// The recipe or container.
         what: String,
+        /// What locking it needs from outside; not told of containers, which all need an archive.
+        needs: Option<String>,
         /// Its name.
         name: Name,
     },
@@ -270,7 +277,8 @@ impl RecipeLock {
     }
 }
 
-/// The digest of what decides the inputs of `recipe`: which packages it wants, and of which suites.
+/// The digest of what decides the inputs of `recipe`: which packages it wants, of which suites, and which
+/// source from elsewhere.
 pub fn recipe_definition(recipe: &Recipe, container: &Container) -> Sha256 {
     let archives: Vec<_> = container
         .archives
@@ -284,19 +292,22 @@ pub fn recipe_definition(recipe: &Recipe, container: &Container) -> Sha256 {
             )
         })
         .collect();
-    Sha256::of(canonical_json(&(
-        wanted_inputs(recipe),
-        recipe.architecture,
-        archives,
-    )))
+    let of_archive = (wanted_inputs(recipe), recipe.architecture, archives);
+    Sha256::of(match (&recipe.source, &recipe.patches[..]) {
+        (Source::Package(_), []) => canonical_json(&of_archive),
+        (source, patches) => canonical_json(&(of_archive, source, patches)),
+    })
 }
 
 /// The packages that `recipe` takes from the archive, and what for.
 pub fn wanted_inputs(recipe: &Recipe) -> Vec<(InputRole, PackageName)> {
-    let Source::Package(source) = &recipe.source;
-    let mut wanted = vec![(InputRole::Source, source.clone())];
-    if let Base::Package(package) = &recipe.config.base {
-        wanted.push((InputRole::StockConfiguration, package.clone()));
-    }
-    wanted
+    let source = match &recipe.source {
+        Source::Package(source) => Some((InputRole::Source, source.clone())),
+        Source::Git(_) | Source::Tarball(_) => None,
+    };
+    let stock = match &recipe.config.base {
+        Base::Package(package) => Some((InputRole::StockConfiguration, package.clone())),
+        Base::Target(_) => None,
+    };
+    source.into_iter().chain(stock).collect()
 }

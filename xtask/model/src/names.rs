@@ -162,6 +162,13 @@ name!(
     |text| text.len() == 40 && text.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
 );
 
+impl CommitId {
+    /// Its beginning, for people.
+    pub fn short(&self) -> &str {
+        &self.0[..12]
+    }
+}
+
 name!(
     /// A branch or tag of a git repository (a part of what git-check-ref-format allows).
     RefName,

@@ -6,8 +6,10 @@ use serde::Serialize;
 
 use crate::digest::Sha256;
 use crate::lock::{ContainerLock, InputRole, LockedInput, RecipeLock};
+use crate::mptcp::OutOfTree;
 use crate::names::{Name, VersionSuffix};
 use crate::recipe::{Architecture, Base, Line, Recipe, Target};
+use crate::source::LockedSource;
 
 /// The form of plans; changes when equal fields begin to mean other bytes.
 const SCHEMA: u32 = 1;
@@ -24,10 +26,19 @@ pub struct Plan {
     pub target: Target,
     /// The MPTCP implementation.
     pub line: Line,
+    /// What it chooses of out-of-tree MPTCP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_of_tree: Option<OutOfTree>,
     /// The container that it builds in.
     pub container: PlannedContainer,
     /// What it takes from archives.
     pub inputs: Vec<LockedInput>,
+    /// The source, where it is no package of an archive as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<LockedSource>,
+    /// Whether the source is a developer's own, which no lock pins; then it is never released.
+    #[serde(skip_serializing_if = "is_false")]
+    pub unpinned: bool,
     /// What the configuration starts from.
     pub base: Base,
     /// The fragments on top, in order.
@@ -36,8 +47,16 @@ pub struct Plan {
     pub version_suffix: VersionSuffix,
     /// The environment of every step.
     pub environment: BTreeMap<String, String>,
+    /// The files that are added to the kernel's package.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<PlannedText>,
     /// The scripts that run in containers, in order.
     pub steps: Vec<PlannedText>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// The container in a plan.
@@ -84,8 +103,10 @@ pub struct Ingredients<'a> {
     pub container: &'a ContainerLock,
     /// The digest of the scripts that assemble a container.
     pub assembly: Sha256,
-    /// The recipe's own lock.
-    pub lock: &'a RecipeLock,
+    /// The recipe's own lock; none where it needs none.
+    pub lock: Option<&'a RecipeLock>,
+    /// What stands for the source that the recipe names: a developer's own.
+    pub own_source: Option<&'a LockedSource>,
     /// The fragments, in order, what the recipe itself sets last.
     pub fragments: &'a [PlannedText],
     /// The scripts of the build.
@@ -93,25 +114,47 @@ pub struct Ingredients<'a> {
 }
 
 impl Plan {
-    /// The plan of a locked recipe; `None` where the lock has no source.
+    /// The plan of a locked recipe; `None` where there is no source.
     pub fn new(recipe: &Recipe, ingredients: Ingredients<'_>) -> Option<Self> {
-        let source = ingredients.lock.input(InputRole::Source)?;
+        let mut inputs = ingredients
+            .lock
+            .map(|lock| lock.inputs.clone())
+            .unwrap_or_default();
+        let locked = ingredients.lock.and_then(|lock| lock.source.as_ref());
+        let source = ingredients.own_source.or(locked);
+        if ingredients.own_source.is_some() {
+            inputs.retain(|input| input.role != InputRole::Source);
+        }
+        let package = inputs.iter().find(|input| input.role == InputRole::Source);
+        let environment = environment(
+            recipe,
+            Clock::of(recipe, package, source, ingredients.own_source.is_some())?,
+        );
+        let files = recipe.out_of_tree.as_ref().map(OutOfTree::files);
         Some(Self {
             schema: SCHEMA,
             recipe: recipe.name.clone(),
             architecture: recipe.architecture,
             target: recipe.target.clone(),
             line: recipe.line,
+            out_of_tree: recipe.out_of_tree.clone(),
             container: PlannedContainer {
                 name: recipe.container.value.clone(),
                 lock: ingredients.container.content,
                 assembly: ingredients.assembly,
             },
-            inputs: ingredients.lock.inputs.clone(),
+            inputs,
+            source: source.cloned(),
+            unpinned: ingredients.own_source.is_some(),
             base: recipe.config.base.clone(),
             fragments: ingredients.fragments.to_vec(),
             version_suffix: recipe.version_suffix.clone(),
-            environment: environment(recipe, source),
+            environment,
+            files: files
+                .unwrap_or_default()
+                .into_iter()
+                .map(|(folder, text)| PlannedText::of(folder, &text))
+                .collect(),
             steps: ingredients.steps.to_vec(),
         })
     }
@@ -132,11 +175,61 @@ impl Plan {
     }
 }
 
+/// Version and clock of a build, both its source's.
+struct Clock {
+    version: String,
+    timestamp: u64,
+}
+
+impl Clock {
+    /// A package keeps its version; another source has the kernel's, and what tells it from others of the same.
+    fn of(
+        recipe: &Recipe,
+        package: Option<&LockedInput>,
+        source: Option<&LockedSource>,
+        own: bool,
+    ) -> Option<Self> {
+        let revision = recipe.revision;
+        let Some(source) = source else {
+            let package = package?;
+            let version = &package.package.version;
+            let without_epoch = version
+                .split_once(':')
+                .map_or(&version[..], |(_, rest)| rest);
+            return Some(Self {
+                version: format!("{without_epoch}+mptcp{revision}"),
+                timestamp: package.timestamp,
+            });
+        };
+        let mut version = source.kernel.debian();
+        match (source.mptcp, &source.git) {
+            (Some(release), _) => version.push_str(&format!("+mptcp{release}")),
+            (None, Some(git)) => {
+                let date = date(source.timestamp)?;
+                version.push_str(&format!("+git{date}.{}", git.commit.short()));
+            }
+            (None, None) => {}
+        }
+        if own {
+            version.push_str(&format!("+local.{}", source.tree.short()));
+        }
+        Some(Self {
+            version: format!("{version}-{revision}"),
+            timestamp: source.timestamp,
+        })
+    }
+}
+
+/// The day of a moment, as it stands in versions: 20260131.
+fn date(timestamp: u64) -> Option<String> {
+    let time = jiff::Timestamp::from_second(i64::try_from(timestamp).ok()?).ok()?;
+    Some(time.strftime("%Y%m%d").to_string())
+}
+
 /// The environment of the build. kbuild's `reproducible-builds` document and `scripts/package`
 /// name these variables.
-fn environment(recipe: &Recipe, source: &LockedInput) -> BTreeMap<String, String> {
+fn environment(recipe: &Recipe, clock: Clock) -> BTreeMap<String, String> {
     let distribution = &recipe.target.distribution;
-    let version = package_version(&source.package.version, recipe.revision);
     [
         ("ARCH", recipe.architecture.kernel().to_owned()),
         ("DEBEMAIL", "mptcp-kernels@localhost".to_owned()),
@@ -144,22 +237,16 @@ fn environment(recipe: &Recipe, source: &LockedInput) -> BTreeMap<String, String
         ("KBUILD_BUILD_HOST", distribution.to_string()),
         ("KBUILD_BUILD_USER", "mptcp-kernels".to_owned()),
         ("KDEB_CHANGELOG_DIST", "unstable".to_owned()),
-        ("KDEB_PKGVERSION", version),
+        ("KDEB_PKGVERSION", clock.version),
         ("KDEB_SOURCENAME", format!("linux{}", recipe.version_suffix)),
         ("LC_ALL", "C".to_owned()),
         ("LOCALVERSION", String::new()),
-        ("SOURCE_DATE_EPOCH", source.timestamp.to_string()),
+        ("SOURCE_DATE_EPOCH", clock.timestamp.to_string()),
         ("TZ", "UTC".to_owned()),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
     .collect()
-}
-
-/// The version of our packages: that of the source, and how often we built it.
-fn package_version(source: &str, revision: u32) -> String {
-    let without_epoch = source.split_once(':').map_or(source, |(_, rest)| rest);
-    format!("{without_epoch}+mptcp{revision}")
 }
 
 /// Any value as canonical JSON: object keys sorted, no spaces, no floating point numbers.

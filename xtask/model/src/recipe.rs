@@ -11,11 +11,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::kconfig::Value;
+use crate::mptcp::{self, OutOfTree};
 use crate::names::{
     ConfigTarget, FragmentName, MalformedName, Name, PackageName, Symbol, SymbolPattern,
     VersionSuffix,
 };
+use crate::source::{Patch, Source, SourceLayer};
 use crate::strict::{self, Located, Problem, Problems, SourceFile, Table};
+use crate::version::{KernelVersion, MptcpRelease};
 
 /// A processor architecture, by Debian's name for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -68,14 +71,6 @@ pub struct Target {
     pub release: String,
     /// The format of its packages.
     pub format: PackageFormat,
-}
-
-/// Where the kernel's source comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Source {
-    /// A binary package of the container's archive that holds the source, such as `linux-source-6.12`.
-    Package(PackageName),
 }
 
 /// The configuration that fragments are put on.
@@ -140,8 +135,12 @@ pub struct Recipe {
     pub target: Target,
     /// The MPTCP implementation it carries.
     pub line: Line,
+    /// What it chooses of out-of-tree MPTCP, where it carries that.
+    pub out_of_tree: Option<OutOfTree>,
     /// Where the kernel comes from.
     pub source: Source,
+    /// What is changed in it, in order.
+    pub patches: Vec<Patch>,
     /// The container it is built in, below `containers/`.
     pub container: Located<Name>,
     /// The kernel's configuration.
@@ -172,7 +171,8 @@ pub struct Layer {
     release: Option<String>,
     format: Option<PackageFormat>,
     line: Option<Line>,
-    source: Option<Source>,
+    mptcp: mptcp::Layer,
+    source: SourceLayer,
     base: Option<Base>,
     fragments: Vec<Located<FragmentName>>,
     set: BTreeMap<Symbol, Located<Setting>>,
@@ -212,10 +212,11 @@ impl Layer {
         }
         if let Some(mut mptcp) = root.table("mptcp", problems) {
             layer.line = value(mptcp.optional("line", problems));
+            layer.mptcp = mptcp::Layer::read(&mut mptcp, problems);
             mptcp.finish(problems);
         }
         if let Some(source) = root.table("source", problems) {
-            layer.source = read_source(source, problems);
+            layer.source = SourceLayer::read(source, problems);
         }
         if let Some(config) = root.table("config", problems) {
             layer.read_config(config, problems);
@@ -235,6 +236,11 @@ impl Layer {
     /// The container that this file names.
     pub fn container(&self) -> Option<&Located<Name>> {
         self.container.as_ref()
+    }
+
+    /// The patches that this file names.
+    pub fn patches(&self) -> &[Located<Patch>] {
+        self.source.patches()
     }
 
     fn read_target(&mut self, mut table: Table<'_>, problems: &mut Vec<Problem>) {
@@ -274,7 +280,8 @@ impl Layer {
             release: self.release.or(parent.release),
             format: self.format.or(parent.format),
             line: self.line.or(parent.line),
-            source: self.source.or(parent.source),
+            mptcp: self.mptcp.over(parent.mptcp),
+            source: self.source.over(parent.source),
             base: self.base.or(parent.base),
             fragments,
             set: merge(parent.set, self.set),
@@ -331,14 +338,24 @@ impl Recipe {
         if problems.is_empty() {
             problems = layer.missing();
         }
-        let recipe = Self::complete(name, layer, files);
+        let recipe = Self::complete(name, layer, files, &mut problems);
         match recipe {
             Some(recipe) if problems.is_empty() => Ok(recipe),
             _ => Err(Problems::new(&what, &problems)),
         }
     }
 
-    fn complete(name: &Name, layer: Layer, files: Vec<Arc<SourceFile>>) -> Option<Self> {
+    fn complete(
+        name: &Name,
+        layer: Layer,
+        files: Vec<Arc<SourceFile>>,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Self> {
+        let out_of_tree = match layer.line? {
+            Line::Upstream => None,
+            Line::OutOfTree => Some(layer.mptcp.complete(problems)?),
+        };
+        let (source, patches) = layer.source.complete()?;
         Some(Self {
             name: name.clone(),
             summary: layer.summary?,
@@ -350,7 +367,9 @@ impl Recipe {
                 format: layer.format?,
             },
             line: layer.line?,
-            source: layer.source?,
+            out_of_tree,
+            source,
+            patches,
             container: layer.container?,
             config: Config {
                 base: layer.base?,
@@ -371,12 +390,43 @@ impl Recipe {
     }
 }
 
+impl Recipe {
+    /// Why a source tree is not what this recipe is for, if so: `kernel` is its Linux, `mptcp` its release of
+    /// out-of-tree MPTCP.
+    pub fn mismatch(&self, kernel: &KernelVersion, mptcp: Option<MptcpRelease>) -> Option<String> {
+        const FIRST_UPSTREAM: (u16, u16) = (5, 6);
+        match (&self.out_of_tree, mptcp) {
+            (None, None) if kernel.series() < FIRST_UPSTREAM => Some(format!(
+                "it is Linux {kernel}, and upstream MPTCP began with Linux 5.6"
+            )),
+            (None, None) => None,
+            (None, Some(found)) => Some(format!(
+                "it has out-of-tree MPTCP {found}, and the recipe is for the upstream line"
+            )),
+            (Some(_), None) => Some(format!(
+                "it is Linux {kernel} with upstream MPTCP, and the recipe is for the out-of-tree line"
+            )),
+            (Some(wanted), Some(found)) if !wanted.release.means(found) => Some(format!(
+                "it has MPTCP {found}, and the recipe is for release {}",
+                wanted.release
+            )),
+            (Some(_), Some(found)) => {
+                let (version, patch) = found.series.linux();
+                let is_base = kernel.series() == (version, patch);
+                (!is_base).then(|| format!(
+                    "it has MPTCP {found} on Linux {kernel}, and that release is on Linux {version}.{patch}"
+                ))
+            }
+        }
+    }
+}
+
 impl Layer {
     fn missing(&self) -> Vec<Problem> {
         let Some(file) = &self.file else {
             return Vec::new();
         };
-        [
+        let keys = [
             ("summary", self.summary.is_none()),
             ("architecture", self.architecture.is_none()),
             ("container", self.container.is_none()),
@@ -385,28 +435,28 @@ impl Layer {
             ("target.release", self.release.is_none()),
             ("target.format", self.format.is_none()),
             ("mptcp.line", self.line.is_none()),
-            ("source", self.source.is_none()),
             ("config.base", self.base.is_none()),
-        ]
-        .into_iter()
-        .filter(|(_, missing)| *missing)
-        .map(|(key, _)| Problem {
-            message: format!("`{key}` is missing"),
+        ];
+        let missing = keys.iter().filter(|(_, missing)| *missing);
+        let mut messages: Vec<_> = missing
+            .map(|(key, _)| *key)
+            .chain(self.source.missing())
+            .chain(match self.line {
+                Some(Line::OutOfTree) => self.mptcp.missing(),
+                _ => Vec::new(),
+            })
+            .map(|key| format!("`{key}` is missing"))
+            .collect();
+        if self.line == Some(Line::Upstream) && !self.mptcp.is_empty() {
+            messages.push("`mptcp` has keys that are the out-of-tree line's alone: upstream MPTCP is chosen by CONFIG_MPTCP and at run time".to_owned());
+        }
+        let problem = |message| Problem {
+            message,
             file: Arc::clone(file),
             span: None,
-        })
-        .collect()
+        };
+        messages.into_iter().map(problem).collect()
     }
-}
-
-fn read_source(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Source> {
-    let source = table.table("package", problems).and_then(|mut package| {
-        let name = package.required("name", problems);
-        package.finish(problems);
-        value(name).map(Source::Package)
-    });
-    table.finish(problems);
-    source
 }
 
 fn read_base(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Base> {

@@ -6,6 +6,10 @@ use crate::digest::Sha256;
 use crate::names::{CommitId, DownloadUrl, GitUrl, PackageName, PatchName, RefName};
 use crate::version::{KernelVersion, MptcpRelease};
 
+mod layer;
+
+pub use layer::SourceLayer;
+
 /// Where the kernel's source comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -15,7 +19,7 @@ pub enum Source {
     /// A commit of a git repository.
     Git(GitSource),
     /// A compressed tar archive with one top folder, as kernel.org and GitHub make them.
-    Tarball(TarballSource),
+    Tarball(PinnedFile),
 }
 
 /// A commit of a git repository.
@@ -49,9 +53,9 @@ impl std::fmt::Display for Reference {
     }
 }
 
-/// A compressed tar archive.
+/// A file by its address and its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TarballSource {
+pub struct PinnedFile {
     /// Where it is.
     pub url: DownloadUrl,
     /// The digest of its bytes.
@@ -65,7 +69,7 @@ pub enum Patch {
     /// A file beside the recipe.
     File(PatchName),
     /// A file from elsewhere.
-    Download(TarballSource),
+    Download(PinnedFile),
 }
 
 /// What a lock says of a source. Absent for a package without patches, whose digest says it all.

@@ -335,7 +335,8 @@ impl<'a> Table<'a> {
         self.located(self.span.clone(), value)
     }
 
-    fn has(&self, key: &str) -> bool {
+    /// Whether a key is there.
+    pub fn has(&self, key: &str) -> bool {
         self.entries.keys().any(|known| known.get_ref() == key)
     }
 

@@ -316,7 +316,7 @@ impl Place<'_> {
         let request = FetchRequest {
             label,
             urls,
-            size: file.size,
+            size: Some(file.size),
             sha256: file.sha256,
         };
         self.downloads

@@ -23,7 +23,8 @@ struct Report<'a> {
 
 pub(crate) fn run(global: &Global, command: &Build, cancel: &Cancel) -> Result<(), Failure> {
     let project = context::project(global)?;
-    let planned = Planned::load(&project, &command.recipe)?;
+    let source = context::own_source(command.source.as_deref(), cancel)?;
+    let planned = Planned::with_source(&project, &command.recipe, source)?;
     let online = Online::open(global, cancel)?;
     let engine = online.engine()?;
     let tools = online.tools(&project, &engine);

@@ -23,7 +23,8 @@ struct Difference {
 
 pub(crate) fn run(global: &Global, command: &Config, cancel: &Cancel) -> Result<(), Failure> {
     let project = context::project(global)?;
-    let planned = Planned::load(&project, &command.recipe)?;
+    let source = context::own_source(command.source.as_deref(), cancel)?;
+    let planned = Planned::with_source(&project, &command.recipe, source)?;
     let on_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     if !command.diff && !on_terminal {
         let help = format!(

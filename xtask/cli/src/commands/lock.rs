@@ -47,7 +47,7 @@ pub(crate) fn run(global: &Global, command: &Lock, cancel: &Cancel) -> Result<()
     let rows = if command.outdated {
         outdated(&project, &online, &subjects, &*reporter)?
     } else {
-        write(&project, &online, &subjects, &*reporter)?
+        write(&project, &online, &subjects, command.update, &*reporter)?
     };
     drop(reporter);
     output::result(global, &rows, |rows| rows.iter().map(text).collect())
@@ -163,6 +163,7 @@ fn write(
     project: &Project,
     online: &Online,
     subjects: &[Subject],
+    update: bool,
     reporter: &dyn Reporter,
 ) -> Result<Vec<Row>, Failure> {
     let needs_engine = subjects
@@ -199,9 +200,17 @@ fn write(
             (Subject::Recipe(name), _) => {
                 let recipe = project.recipe(name)?;
                 let container = project.container(recipe.container.value.as_str())?;
-                let lock =
-                    lock::lock_recipe(project, online.downloads(), &recipe, &container, reporter)?;
-                if let Some(before) = before(project.recipe_lock(&recipe, &container)) {
+                let before = before(project.recipe_lock(&recipe, &container));
+                let lock = lock::lock_recipe(
+                    project,
+                    online.downloads(),
+                    &recipe,
+                    &container,
+                    before.as_ref(),
+                    update,
+                    reporter,
+                )?;
+                if let Some(before) = before {
                     lock::check_not_older(&before.suites, &lock.suites)?;
                 }
                 save(

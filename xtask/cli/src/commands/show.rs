@@ -1,6 +1,8 @@
 //! `show`: a recipe and its plan.
 
 use builder::plan::Planned;
+use model::mptcp::{Form, OutOfTree, Selection};
+use model::source::{LockedFile, LockedSource};
 use serde::Serialize;
 
 use crate::arguments::{Global, Recipe};
@@ -63,6 +65,8 @@ fn text(planned: &Planned, shown: &Shown<'_>) -> String {
             package.name, package.version, package.size, package.sha256
         ));
     }
+    lines.extend(plan.source.iter().flat_map(source));
+    lines.extend(plan.out_of_tree.iter().flat_map(mptcp));
     lines.push(format!("base       {}", base(&plan.base)));
     lines.extend(
         plan.fragments
@@ -75,10 +79,73 @@ fn text(planned: &Planned, shown: &Shown<'_>) -> String {
             setting.value.value, setting.value.reason
         ));
     }
+    lines.extend(plan.files.iter().map(|file| {
+        format!(
+            "adds       a file to /usr/lib/{} {}",
+            file.name,
+            file.sha256.short()
+        )
+    }));
     if !shown.for_release {
         lines.push("release    never: the recipe is not for release".to_owned());
     }
     lines.join("\n") + "\n"
+}
+
+fn source(source: &LockedSource) -> Vec<String> {
+    let mut lines = vec![format!(
+        "source     Linux {}, tree {}",
+        source.kernel,
+        source.tree.short()
+    )];
+    lines.extend(
+        source
+            .git
+            .iter()
+            .map(|git| format!("commit     {} of {}", git.commit, git.url)),
+    );
+    let file = |kind: &str, file: &LockedFile| {
+        format!(
+            "{kind:10} {} ({} bytes)\n           sha256 {}",
+            file.name, file.size, file.sha256
+        )
+    };
+    lines.extend(
+        source
+            .tarball
+            .iter()
+            .map(|tarball| file("archive", tarball)),
+    );
+    lines.extend(source.patches.iter().map(|patch| file("patch", patch)));
+    lines
+}
+
+fn mptcp(mptcp: &OutOfTree) -> Vec<String> {
+    let selection = |selection: &Selection| {
+        let others = selection
+            .built
+            .iter()
+            .filter(|(name, _)| **name != selection.default);
+        let others: Vec<_> = others
+            .map(|(name, form)| match form {
+                Form::BuiltIn => name.clone(),
+                Form::Module => format!("{name} (module)"),
+            })
+            .collect();
+        match &others[..] {
+            [] => selection.default.clone(),
+            others => format!("{}; also {}", selection.default, others.join(", ")),
+        }
+    };
+    vec![
+        format!("MPTCP      release {}", mptcp.release),
+        format!("path manager {}", selection(&mptcp.path_managers)),
+        format!("scheduler  {}", selection(&mptcp.schedulers)),
+        format!(
+            "congestion control {}",
+            selection(&mptcp.congestion_controls)
+        ),
+    ]
 }
 
 fn base(base: &model::recipe::Base) -> String {

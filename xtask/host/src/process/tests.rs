@@ -44,6 +44,15 @@ fn arguments_directory_and_input_are_as_told() {
 }
 
 #[test]
+fn an_input_is_read_from_its_beginning_each_time() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"one\ntwo\n").unwrap();
+    let process = shell("cat").input(file);
+    assert_eq!(text(&process), "one\ntwo\n");
+    assert_eq!(text(&process.clone()), "one\ntwo\n");
+}
+
+#[test]
 fn a_failure_says_what_ran_and_what_it_said() {
     let error = capture("echo 'no \u{1b}[31mluck' >&2; exit 7")
         .success()

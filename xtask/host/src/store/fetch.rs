@@ -19,8 +19,8 @@ pub struct FetchRequest {
     pub label: String,
     /// Where it may be found, best place first.
     pub urls: Vec<String>,
-    /// Its size in bytes.
-    pub size: u64,
+    /// Its size in bytes, where that is known.
+    pub size: Option<u64>,
     /// Its digest.
     pub sha256: Sha256,
 }
@@ -186,10 +186,10 @@ impl Store {
         let (missing, present): (Vec<_>, Vec<_>) = requests
             .iter()
             .filter(|request| seen.insert(request.sha256))
-            .partition(|request| self.size(&request.sha256) != Some(request.size));
+            .partition(|request| !self.holds(request));
         progress.planned(
             missing.len(),
-            missing.iter().map(|request| request.size).sum(),
+            missing.iter().filter_map(|request| request.size).sum(),
         );
         let stop = http.cancel().child();
         let fetch = Fetch {
@@ -217,6 +217,11 @@ impl Store {
             .unwrap_or_else(PoisonError::into_inner);
         http.cancel().check()?;
         state.failure.map_or(Ok(state.summary), Err)
+    }
+
+    fn holds(&self, request: &FetchRequest) -> bool {
+        let found = self.size(&request.sha256);
+        found.is_some_and(|found| request.size.is_none_or(|size| size == found))
     }
 }
 
@@ -256,8 +261,8 @@ impl Fetch<'_> {
         let mut tried = Vec::new();
         for url in self.ordered(&request.urls) {
             match self.fetch_from(url, request) {
-                Ok(()) => {
-                    self.stored(request, &tried);
+                Ok(size) => {
+                    self.stored(request, size, &tried);
                     return Ok(());
                 }
                 Err(Failure::Fatal(error)) => return Err(error),
@@ -270,7 +275,8 @@ impl Fetch<'_> {
         Err(give_up(request, tried))
     }
 
-    fn fetch_from(&self, url: &str, request: &FetchRequest) -> Result<(), Failure> {
+    /// The size of what was stored.
+    fn fetch_from(&self, url: &str, request: &FetchRequest) -> Result<u64, Failure> {
         let label = || request.label.clone();
         let store = |source| {
             Failure::Fatal(FetchError::Store {
@@ -280,7 +286,7 @@ impl Fetch<'_> {
         };
         let mut partial = self.store.partial_file().map_err(store)?;
         let expected = Expected {
-            size: Some(request.size),
+            size: request.size,
             sha256: Some(request.sha256),
         };
         let progress = |bytes| self.progress.received(request, bytes);
@@ -288,7 +294,10 @@ impl Fetch<'_> {
             .http
             .download(url, &expected, partial.as_file_mut(), &progress)
         {
-            Ok(_) => self.store.commit(partial, &request.sha256).map_err(store),
+            Ok(downloaded) => {
+                self.store.commit(partial, &request.sha256).map_err(store)?;
+                Ok(downloaded.size)
+            }
             Err(HttpError::Interrupted(interrupted)) => Err(Failure::Fatal(interrupted.into())),
             Err(source @ HttpError::BadUrl { .. }) => Err(Failure::Fatal(FetchError::BadUrl {
                 label: label(),
@@ -317,10 +326,10 @@ impl Fetch<'_> {
         self.progress.rejected(&rejected(request, url, error));
     }
 
-    fn stored(&self, request: &FetchRequest, tried: &[(&str, HttpError)]) {
+    fn stored(&self, request: &FetchRequest, size: u64, tried: &[(&str, HttpError)]) {
         self.with_state(|state| {
             state.summary.downloaded += 1;
-            state.summary.downloaded_bytes += request.size;
+            state.summary.downloaded_bytes += size;
             let failed = tried
                 .iter()
                 .map(|(url, error)| rejected(request, url, error));

@@ -56,7 +56,7 @@ fn request(label: &str, urls: &[String], bytes: &[u8]) -> FetchRequest {
     FetchRequest {
         label: label.to_owned(),
         urls: urls.to_vec(),
-        size: bytes.len() as u64,
+        size: Some(bytes.len() as u64),
         sha256: Sha256::of(bytes),
     }
 }
