@@ -156,25 +156,35 @@ impl Repositories {
             "--bare",
             "--template=",
         ]);
-        checked(&init, &self.cancel, "making the repository", folder)?;
+        let captured = init.capture(&self.cancel)?;
+        if !captured.status.success() {
+            return Err(GitError::Failed {
+                doing: "making the repository",
+                folder: folder.to_owned(),
+                said: said(&captured),
+            });
+        }
         let process = command::remote(folder, FETCH, &format!("commit {commit} from {url}"))
             .arguments(["fetch", "--quiet", "--depth=1", "--no-tags"])
             .arguments(["--no-recurse-submodules", "--", url.as_str()])
             .argument(commit.as_str());
         let doing = format!("fetching commit {commit} from");
-        self.watch(&process, doing, url, folder, progress)?;
+        self.watch(&process, doing.clone(), url, folder, progress)?;
         // It is what its id stands for, and everything that it needs is there.
         repository.read_commit(commit)?;
         let check = repository
             .git("the check of the fetched commit")
             .arguments(["fsck", "--connectivity-only", "--no-dangling"])
             .argument(commit.as_str());
-        checked(
-            &check,
-            &self.cancel,
-            "checking the fetched commit in",
-            folder,
-        )?;
+        let captured = check.capture(&self.cancel)?;
+        if !captured.status.success() {
+            return Err(GitError::Server {
+                doing,
+                url: url.clone(),
+                refusal: Refusal::Damaged,
+                said: said(&captured),
+            });
+        }
         sync(folder).map_err(io_error("writing to the disk", folder))
     }
 
@@ -259,24 +269,6 @@ impl Repositories {
 
 fn tag_name(tag: &RefName) -> String {
     format!("refs/tags/{tag}")
-}
-
-/// Runs a git that is not expected to fail.
-fn checked(
-    process: &Process,
-    cancel: &Cancel,
-    doing: &'static str,
-    folder: &Utf8Path,
-) -> Result<(), GitError> {
-    let captured = process.capture(cancel)?;
-    if captured.status.success() {
-        return Ok(());
-    }
-    Err(GitError::Failed {
-        doing,
-        folder: folder.to_owned(),
-        said: said(&captured),
-    })
 }
 
 /// Removes a folder with all that is in it, if it is there.

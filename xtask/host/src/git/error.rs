@@ -132,7 +132,7 @@ pub enum GitError {
         found: String,
     },
     /// A folder is no repository.
-    #[error("opening {folder}: the top folder of a git clone is expected; {found}")]
+    #[error("opening {folder}: the top folder of a git clone is expected, found none: {found}")]
     NotARepository {
         /// The folder.
         folder: Utf8PathBuf,
@@ -266,6 +266,8 @@ impl GitError {
                 _ => Category::Host,
             },
             Self::Damaged { .. } => Category::Verification,
+            // Only a commit is named by the user; the others by a commit.
+            Self::WrongKind { expected, .. } if *expected != "commit" => Category::Verification,
             Self::NotInstalled
             | Self::Answer { .. }
             | Self::Failed { .. }

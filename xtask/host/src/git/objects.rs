@@ -123,9 +123,10 @@ fn judge(
     };
     let captured = ended?;
     match early {
-        Some(id) => {
-            Err(repository.damaged(id, format!("it breaks off; git said: {}", said(&captured))))
-        }
+        Some(id) => Err(repository.damaged(
+            id,
+            format!("its end was not reached; git said: {}", said(&captured)),
+        )),
         None if captured.status.success() => Ok(()),
         None => Err(GitError::Failed {
             doing: "reading objects of",

@@ -90,7 +90,7 @@ impl Repository {
         if captured.status.success() {
             return Ok(repository);
         }
-        let found = format!("git said: {}", said(&captured));
+        let found = said(&captured);
         Err(GitError::NotARepository { folder, found })
     }
 
@@ -155,7 +155,10 @@ impl Repository {
             .argument(format!("{revision}^{{commit}}"))
             .capture(&self.cancel)?;
         if !captured.status.success() {
-            return Err(unknown(format!("git said: {}", said(&captured))));
+            return Err(unknown(format!(
+                "there is none; git said: {}",
+                said(&captured)
+            )));
         }
         let id = captured.text()?;
         let id: CommitId = id.trim_end().parse().map_err(|_| {
@@ -297,7 +300,7 @@ impl Repository {
             id: id.to_string(),
             found,
             advice: if self.fetched {
-                "delete this folder, and it will be fetched again"
+                "delete that folder, and the commit will be fetched again"
             } else {
                 "`git fsck` there tells more"
             },

@@ -16,7 +16,7 @@ impl Trap {
         let place = place();
         let script = place.root.join("evil");
         let mark = place.root.join("mark");
-        fs::write(&script, format!("#!/bin/sh\ntouch {mark}\ncat\n")).unwrap();
+        fs::write(&script, format!("#!/bin/sh\ntouch {mark}\nexit 1\n")).unwrap();
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
         let files = [
             (".gitattributes", "100644", "* filter=evil diff=evil\n"),
@@ -315,7 +315,7 @@ fn an_object_under_a_wrong_name_is_noticed_before_its_end_is_given() {
     assert!(seen.len() < 4, "{seen:?}");
     // Nor does a server that is damaged like that get through.
     let error = place.fetch(&commit).unwrap_err();
-    assert_ne!(error.category(), Category::Input, "{error}");
+    assert_eq!(refusal(&error), Refusal::Damaged, "{error}");
     assert!(place.repositories.find(&commit).is_none());
 }
 
