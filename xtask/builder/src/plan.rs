@@ -24,6 +24,8 @@ pub struct Planned {
     pub lock: Option<RecipeLock>,
     /// A developer's own source, in place of the recipe's.
     pub own_source: Option<OwnSource>,
+    /// Version and patch level of its Linux.
+    pub kernel: (u16, u16),
     /// Its fragments, then what its `[mptcp]` means, then what it sets itself.
     pub fragments: Vec<Fragment>,
     /// The plan.
@@ -50,7 +52,6 @@ impl Planned {
     ) -> Result<Self, BuildError> {
         let recipe = project.recipe(name)?;
         let container = project.container(recipe.container.value.as_str())?;
-        let fragments = project.fragments(&recipe)?;
         let container_lock = project.container_lock(&container)?;
         // What the source would need of the lock is not needed.
         let stock_only = matches!(recipe.config.base, Base::Package(_));
@@ -60,6 +61,10 @@ impl Planned {
             None
         };
         project.check_patches(&recipe, lock.as_ref())?;
+        let kernel = kernel(lock.as_ref(), own_source.as_ref()).ok_or(BuildError::NoSource {
+            recipe: recipe.name.clone(),
+        })?;
+        let fragments = project.fragments(&recipe, kernel)?;
         let texts: Vec<_> = fragments
             .iter()
             .map(|fragment| PlannedText::of(&fragment.file.name, &fragment.file.text))
@@ -81,21 +86,12 @@ impl Planned {
             container_lock,
             lock,
             own_source,
+            kernel,
             fragments,
             plan,
         };
         planned.check_source()?;
         Ok(planned)
-    }
-
-    /// Version and patch level of its Linux, as far as they are known before it is compiled.
-    pub fn kernel(&self) -> Option<(u16, u16)> {
-        if let Some(source) = &self.plan.source {
-            return Some(source.kernel.series());
-        }
-        let version = &self.plan.input(InputRole::Source)?.package.version;
-        let mut numbers = version.split(['.', '-', '~', '+']).map(str::parse);
-        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
     }
 
     /// Whether the source is what the recipe is for, and the container's compiler can compile it.
@@ -158,7 +154,9 @@ impl Known {
                 let container = project.container(recipe.container.value.as_str())?;
                 let lock = project.container_lock(&container)?;
                 if let Some(mptcp) = &recipe.out_of_tree {
-                    check_compiler(&lock, &container, mptcp.release.series.linux())?;
+                    let kernel = mptcp.release.series.linux();
+                    project.fragments(&recipe, kernel)?;
+                    check_compiler(&lock, &container, kernel)?;
                 }
                 Ok(Self::Unlocked(Box::new(Unlocked { recipe, needs })))
             }
@@ -187,7 +185,7 @@ impl Known {
         let series = recipe.out_of_tree.as_ref();
         let series = series.map(|mptcp| mptcp.release.series.linux());
         let kernel = match self {
-            Self::Planned(planned) => planned.kernel(),
+            Self::Planned(planned) => Some(planned.kernel),
             Self::Unlocked(_) => series,
         };
         match kernel.map(|kernel| fitness(&recipe.target, kernel)) {
@@ -200,6 +198,17 @@ impl Known {
         }
         Ok(warnings)
     }
+}
+
+/// Version and patch level of the Linux in a source; a package's version begins with them.
+fn kernel(lock: Option<&RecipeLock>, own: Option<&OwnSource>) -> Option<(u16, u16)> {
+    let locked = lock.and_then(|lock| lock.source.as_ref());
+    if let Some(source) = own.map(|own| &own.source).or(locked) {
+        return Some(source.kernel.series());
+    }
+    let version = &lock?.input(InputRole::Source)?.package.version;
+    let mut numbers = version.split(['.', '-', '~', '+']).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
 fn check_compiler(

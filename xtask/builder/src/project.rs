@@ -213,15 +213,20 @@ impl Project {
         })
     }
 
-    /// The fragments of a recipe in their order, what it sets itself last.
+    /// The fragments of a recipe for a kernel of this version and patch level, in their order; what the recipe sets
+    /// itself comes last.
     ///
     /// # Errors
     /// One of them is malformed.
-    pub fn fragments(&self, recipe: &Recipe) -> Result<Vec<Fragment>, BuildError> {
+    pub fn fragments(
+        &self,
+        recipe: &Recipe,
+        kernel: (u16, u16),
+    ) -> Result<Vec<Fragment>, BuildError> {
         let mut problems = Vec::new();
         let mut fragments = Vec::new();
-        for name in &recipe.config.fragments {
-            let file = self.read(&format!("recipes/config/{}", name.value))?;
+        for name in recipe.config.fragments_for(kernel) {
+            let file = self.read(&format!("recipes/config/{name}"))?;
             let assignments = parse_fragment(&file, &mut problems);
             fragments.push(Fragment { file, assignments });
         }

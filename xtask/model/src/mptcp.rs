@@ -231,6 +231,31 @@ impl OutOfTree {
         built_in && choice.default_takes_effect(self.release.series)
     }
 
+    /// What a kernel has of a kind: what is built, and what every kernel has.
+    pub fn names(&self, kind: Kind) -> Vec<String> {
+        let of_kind = |(of, _): &(Kind, &Selection)| *of == kind;
+        let built = self.selections().into_iter().find(of_kind);
+        let is_there = |choice: &&Choice| {
+            choice.symbol.is_none()
+                || built.is_some_and(|(_, selection)| selection.built.contains_key(choice.name))
+        };
+        let names = Choice::all(kind, self.release.series).filter(is_there);
+        names.map(|choice| choice.name.to_owned()).collect()
+    }
+
+    /// MPTCP's sysctls that the kernel itself sets at boot, by name.
+    pub fn boots_with(&self) -> BTreeMap<String, String> {
+        let kinds = [
+            (Kind::PathManager, &self.path_managers),
+            (Kind::Scheduler, &self.schedulers),
+        ];
+        let set = |(kind, selection): (Kind, &Selection)| {
+            let default = self.kconfig_default(kind, selection);
+            (kind.sysctl().to_owned(), default.name.to_owned())
+        };
+        kinds.into_iter().map(set).collect()
+    }
+
     /// The files that a package with this kernel needs for what Kconfig cannot express, by folder below
     /// `/usr/lib`.
     pub fn files(&self) -> BTreeMap<&'static str, String> {

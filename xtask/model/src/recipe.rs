@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::kconfig::Value;
-use crate::mptcp::{self, OutOfTree};
+use crate::mptcp::{self, Kind, OutOfTree};
 use crate::names::{
     ConfigTarget, FragmentName, MalformedName, Name, PackageName, Symbol, SymbolPattern,
     VersionSuffix,
@@ -101,10 +101,20 @@ pub struct Config {
     pub base: Base,
     /// Fragments below `recipes/config/`, the later ones over the earlier.
     pub fragments: Vec<Located<FragmentName>>,
+    /// Fragments on top of those, for kernels from a version and patch level on.
+    pub since: BTreeMap<(u16, u16), Vec<Located<FragmentName>>>,
     /// Symbols set by the recipe itself, each with its reason.
     pub set: BTreeMap<Symbol, Located<Setting>>,
     /// What may be lost against the stock configuration, each with its reason.
     pub may_lose: BTreeMap<SymbolPattern, Located<String>>,
+}
+
+impl Config {
+    /// The fragments for a kernel of this version and patch level, in their order.
+    pub fn fragments_for(&self, kernel: (u16, u16)) -> impl Iterator<Item = &FragmentName> {
+        let since = self.since.range(..=kernel).flat_map(|(_, names)| names);
+        self.fragments.iter().chain(since).map(|name| &name.value)
+    }
 }
 
 /// What the smoke boot must find in the running kernel.
@@ -175,6 +185,7 @@ pub struct Layer {
     source: SourceLayer,
     base: Option<Base>,
     fragments: Vec<Located<FragmentName>>,
+    since: BTreeMap<(u16, u16), Vec<Located<FragmentName>>>,
     set: BTreeMap<Symbol, Located<Setting>>,
     may_lose: BTreeMap<SymbolPattern, Located<String>>,
     smoke: SmokeLayer,
@@ -228,9 +239,9 @@ impl Layer {
         layer
     }
 
-    /// The fragments that this file names.
-    pub fn fragments(&self) -> &[Located<FragmentName>] {
-        &self.fragments
+    /// The fragments that this file names, for whichever kernel.
+    pub fn fragments(&self) -> impl Iterator<Item = &Located<FragmentName>> {
+        self.fragments.iter().chain(self.since.values().flatten())
     }
 
     /// The container that this file names.
@@ -252,6 +263,9 @@ impl Layer {
 
     fn read_config(&mut self, mut table: Table<'_>, problems: &mut Vec<Problem>) {
         self.fragments = table.array("fragments", problems);
+        if let Some(since) = table.table("since", problems) {
+            self.since = read_since(since, problems);
+        }
         if let Some(base) = table.table("base", problems) {
             self.base = read_base(base, problems);
         }
@@ -266,6 +280,10 @@ impl Layer {
 
     fn over(mut self, parent: Self) -> Self {
         let fragments = parent.fragments.into_iter().chain(self.fragments).collect();
+        let mut since = parent.since;
+        for (kernel, fragments) in self.since {
+            since.entry(kernel).or_default().extend(fragments);
+        }
         self.smoke.sysctls = merge(parent.smoke.sysctls, self.smoke.sysctls);
         Self {
             extends: self.extends,
@@ -284,6 +302,7 @@ impl Layer {
             source: self.source.over(parent.source),
             base: self.base.or(parent.base),
             fragments,
+            since,
             set: merge(parent.set, self.set),
             may_lose: merge(parent.may_lose, self.may_lose),
             smoke: SmokeLayer {
@@ -312,6 +331,27 @@ impl SmokeLayer {
         };
         table.finish(problems);
         smoke
+    }
+
+    /// What was chosen of out-of-tree MPTCP need not be said again.
+    fn complete(self, out_of_tree: Option<&OutOfTree>) -> Smoke {
+        let all = |listed: Option<Vec<String>>, kind: Kind| {
+            let mut names = listed.unwrap_or_default();
+            let chosen = out_of_tree.map(|mptcp| mptcp.names(kind));
+            for name in chosen.unwrap_or_default() {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            names
+        };
+        let sysctls = out_of_tree.map(OutOfTree::boots_with);
+        Smoke {
+            sysctls: merge(sysctls.unwrap_or_default(), self.sysctls),
+            congestion_controls: all(self.congestion_controls, Kind::CongestionControl),
+            path_managers: all(self.path_managers, Kind::PathManager),
+            schedulers: all(self.schedulers, Kind::Scheduler),
+        }
     }
 }
 
@@ -356,6 +396,7 @@ impl Recipe {
             Line::OutOfTree => Some(layer.mptcp.complete(problems)?),
         };
         let (source, patches) = layer.source.complete()?;
+        let smoke = layer.smoke.complete(out_of_tree.as_ref());
         Some(Self {
             name: name.clone(),
             summary: layer.summary?,
@@ -374,17 +415,13 @@ impl Recipe {
             config: Config {
                 base: layer.base?,
                 fragments: layer.fragments,
+                since: layer.since,
                 set: layer.set,
                 may_lose: layer.may_lose,
             },
             version_suffix: layer.version_suffix?,
             revision: layer.revision.unwrap_or(1),
-            smoke: Smoke {
-                sysctls: layer.smoke.sysctls,
-                congestion_controls: layer.smoke.congestion_controls.unwrap_or_default(),
-                path_managers: layer.smoke.path_managers.unwrap_or_default(),
-                schedulers: layer.smoke.schedulers.unwrap_or_default(),
-            },
+            smoke,
             files,
         })
     }
@@ -474,6 +511,34 @@ fn read_base(mut table: Table<'_>, problems: &mut Vec<Problem>) -> Option<Base> 
     }
 }
 
+/// Fragments by the version and patch level of the first kernel that they are for.
+fn read_since(
+    table: Table<'_>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<(u16, u16), Vec<Located<FragmentName>>> {
+    let mut since = BTreeMap::new();
+    for (key, names) in table.into_values::<Vec<FragmentName>>(problems) {
+        let numbers = key.value.split_once('.');
+        let series =
+            numbers.and_then(|(version, patch)| Some((version.parse().ok()?, patch.parse().ok()?)));
+        let Some(series) = series else {
+            let message = format!(
+                "`{}` is no kernel: version and patch level such as \"5.4\" are expected",
+                key.value
+            );
+            problems.push(key.problem(message));
+            continue;
+        };
+        let located = names.value.into_iter().map(|value| Located {
+            value,
+            file: Arc::clone(&names.file),
+            span: names.span.clone(),
+        });
+        since.insert(series, located.collect());
+    }
+    since
+}
+
 /// The smoke boot looks at MPTCP's sysctls and at no others.
 fn read_sysctls(table: Table<'_>, problems: &mut Vec<Problem>) -> BTreeMap<String, String> {
     const BEGINNING: &str = "net.mptcp.";
@@ -524,6 +589,38 @@ fn merge<K: Ord, V>(parent: BTreeMap<K, V>, child: BTreeMap<K, V>) -> BTreeMap<K
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fragments_can_be_for_newer_kernels_only() {
+        let text = "[config]\nfragments = [\"a.config\"]\nsince.\"5.4\" = [\"b.config\"]\nsince.\"4.19\" = [\"c.config\"]\nsince.new = [\"d.config\"]\n";
+        let file = SourceFile::new("recipes/mini.toml", text);
+        let mut problems = Vec::new();
+        let layer = Layer::parse(&file, &mut problems);
+        let messages: Vec<_> = problems
+            .iter()
+            .map(|problem| &problem.message[..])
+            .collect();
+        assert_eq!(
+            messages,
+            ["`new` is no kernel: version and patch level such as \"5.4\" are expected"]
+        );
+        assert_eq!(layer.fragments().count(), 3);
+        let base = Base::Target("tinyconfig".parse().unwrap());
+        let config = Config {
+            base,
+            fragments: layer.fragments,
+            since: layer.since,
+            set: BTreeMap::new(),
+            may_lose: BTreeMap::new(),
+        };
+        let names = |kernel| {
+            let names = config.fragments_for(kernel).map(FragmentName::as_str);
+            names.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(names((4, 14)), "a.config");
+        assert_eq!(names((4, 19)), "a.config c.config");
+        assert_eq!(names((5, 4)), "a.config c.config b.config");
+    }
 
     #[test]
     fn only_sysctls_of_mptcp_are_taken() {

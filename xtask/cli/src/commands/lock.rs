@@ -9,6 +9,7 @@ use builder::report::Reporter;
 use host::cancel::Cancel;
 use host::category::Category;
 use model::lock::{Lock as _, LockError};
+use model::source::LockedSource;
 use serde::Serialize;
 
 use super::check::fail;
@@ -34,6 +35,9 @@ struct Row {
     packages: usize,
     /// Their bytes.
     bytes: u64,
+    /// A source that is no package as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<LockedSource>,
 }
 
 pub(crate) fn run(global: &Global, command: &Lock, cancel: &Cancel) -> Result<(), Failure> {
@@ -60,10 +64,33 @@ fn text(row: &Row) -> String {
         "packages"
     };
     let size = indicatif::DecimalBytes(row.bytes);
+    let mut holds: Vec<_> = row.source.iter().map(describe).collect();
+    if row.packages > 0 || holds.is_empty() {
+        holds.push(format!("{} {packages}, {size}", row.packages));
+    }
     format!(
-        "{}: {} ({} {packages}, {size}), {}\n",
-        row.name, row.lock, row.packages, row.state
+        "{}: {} ({}), {}\n",
+        row.name,
+        row.lock,
+        holds.join("; "),
+        row.state
     )
+}
+
+fn describe(source: &LockedSource) -> String {
+    let mut text = format!("Linux {}", source.kernel);
+    if let Some(release) = source.mptcp {
+        text.push_str(&format!(", MPTCP {release}"));
+    }
+    if let Some(git) = &source.git {
+        text.push_str(&format!(", commit {}", git.commit.short()));
+    }
+    match source.patches.len() {
+        0 => {}
+        1 => text.push_str(", 1 patch"),
+        count => text.push_str(&format!(", {count} patches")),
+    }
+    text
 }
 
 /// The named recipes and containers, or all. A name that both have means both.
@@ -145,6 +172,7 @@ fn container_row(name: &str, lock: &model::lock::ContainerLock, state: &'static 
         state,
         packages: lock.packages.len(),
         bytes,
+        source: None,
     }
 }
 
@@ -156,6 +184,7 @@ fn recipe_row(name: &str, lock: &model::lock::RecipeLock, state: &'static str) -
         state,
         packages: lock.inputs.len(),
         bytes,
+        source: lock.source.clone(),
     }
 }
 

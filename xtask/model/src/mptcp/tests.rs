@@ -74,6 +74,26 @@ fn choices_become_symbols() {
 }
 
 #[test]
+fn what_is_chosen_is_what_a_boot_must_find() {
+    let mptcp = right(&format!("{PLAIN}[path-managers]\nbinder = \"module\"\n"));
+    assert_eq!(
+        mptcp.names(Kind::PathManager),
+        ["default", "fullmesh", "binder"]
+    );
+    assert_eq!(mptcp.names(Kind::Scheduler), ["default"]);
+    assert_eq!(mptcp.names(Kind::CongestionControl), ["reno", "lia"]);
+    let sysctls = mptcp.boots_with();
+    assert_eq!(sysctls["net.mptcp.mptcp_path_manager"], "fullmesh");
+    assert_eq!(sysctls["net.mptcp.mptcp_scheduler"], "default");
+    // What only a file sets is not there before that file was read.
+    let netlink = right(&PLAIN.replace("fullmesh", "netlink"));
+    assert_eq!(
+        netlink.boots_with()["net.mptcp.mptcp_path_manager"],
+        "default"
+    );
+}
+
+#[test]
 fn names_that_a_release_has_not_are_refused() {
     let (read, problems) = read(&PLAIN.replace("\"default\"", "\"ecf\""));
     assert_eq!(read, None);
