@@ -17,6 +17,7 @@ use crate::error::{Attempt, Error, Result};
 use crate::line::Line;
 use crate::network::{self, Host, Network};
 use crate::stream::{self, Comparison};
+use crate::sysctls::{Held, held, with};
 
 const PORT: u16 = 5001;
 const CONNECT: Duration = Duration::from_secs(5);
@@ -33,11 +34,26 @@ pub(crate) struct Connection {
     pub(crate) server: Channel,
     /// A subflow joins by the listening socket, so that has to stay open.
     _listener: Channel,
+    /// What subflows come by.
+    _settings: Vec<Held>,
 }
 
 impl Connection {
-    /// Connects over link 0. The ends in `mptcp` speak MPTCP and may have a second subflow.
+    /// Connects over link 0. The ends in `mptcp` speak MPTCP and may have a second subflow. The calling thread
+    /// is in the initial namespace, as long as the connection lives.
     pub(crate) fn open(
+        network: &Network,
+        line: &dyn Line,
+        family: Family,
+        mptcp: &[End],
+    ) -> Result<Self> {
+        let settings = held(line.settings())?;
+        Self::open_with(settings, network, line, family, mptcp)
+    }
+
+    /// The same with other settings.
+    pub(crate) fn open_with(
+        settings: Vec<Held>,
         network: &Network,
         line: &dyn Line,
         family: Family,
@@ -48,32 +64,43 @@ impl Connection {
                 if !mptcp.contains(&end) {
                     return line.plain_socket(family);
                 }
+                let second = network::address(family, end, 1);
                 match end {
-                    End::Client => line.prepare_client(network::address(family, end, 1))?,
-                    End::Server => line.prepare_server()?,
+                    End::Client => line.prepare_client(second)?,
+                    End::Server => line.prepare_server(second)?,
                 }
                 line.socket(family)
             })
         };
-        let listener = socket(End::Server, &network.server)?;
-        let client = socket(End::Client, &network.client)?;
+        let settings_of = |end| {
+            if mptcp.contains(&end) {
+                &[]
+            } else {
+                line.plain_settings()
+            }
+        };
         let address = SocketAddr::new(network::address(family, End::Server, 0), PORT).into();
-        listener
-            .bind(&address)
-            .and_then(|()| listener.listen(1))
-            .attempt("listen")?;
-        client
-            .connect_timeout(&address, CONNECT)
-            .attempt("connect")?;
-        let listener = Channel::new(listener)?;
+        let listener = with(settings_of(End::Server), || {
+            let listener = socket(End::Server, &network.server)?;
+            let outcome = listener.bind(&address).and_then(|()| listener.listen(1));
+            outcome.attempt("listen")?;
+            Channel::new(listener)
+        })?;
+        let client = with(settings_of(End::Client), || {
+            let client = socket(End::Client, &network.client)?;
+            let outcome = client.connect_timeout(&address, CONNECT);
+            outcome.attempt("connect")?;
+            Channel::new(client)
+        })?;
         listener
             .wait(PollFlags::POLLIN, &Limit::seconds(JOIN_SECONDS))
             .attempt("accept")?;
         let (server, _) = listener.socket.accept().attempt("accept")?;
         Ok(Self {
-            client: Channel::new(client)?,
+            client,
             server: Channel::new(server)?,
             _listener: listener,
+            _settings: settings,
         })
     }
 
@@ -178,6 +205,14 @@ impl Channel {
                 Err(error) => return Err(error).attempt("poll"),
             }
         }
+    }
+
+    /// The name of its congestion control.
+    pub(crate) fn congestion_control(&self) -> Result<String> {
+        let name = self.socket.tcp_congestion();
+        let name = name.attempt("ask a socket for its congestion control")?;
+        let text = name.split(|byte| *byte == 0).next().unwrap_or_default();
+        Ok(String::from_utf8_lossy(text).into_owned())
     }
 
     /// Reads some bytes; none at the end of the stream.

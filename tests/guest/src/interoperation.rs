@@ -28,7 +28,7 @@ fn interoperate(context: &Context, mptcp: End) -> Result<Event> {
     let line = context.line()?;
     let network = Network::new()?;
     network.add_addresses(Family::Ipv4)?;
-    network.route_second_address(Family::Ipv4, false)?;
+    network.route_second_address(Family::Ipv4)?;
     let mut comparison = Comparison::new(seed(Direction::Up), context.flip());
     let outcome = there_and_back(context, &network, mptcp, &mut comparison);
     let ended = outcome.is_ok();

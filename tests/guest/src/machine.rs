@@ -41,6 +41,14 @@ pub(crate) fn load_module(path: &str) -> Result<()> {
     }
 }
 
+/// A parameter of a module that is loaded or built in: `mptcp_ndiffports.num_subflows`.
+pub(crate) fn module_parameter(name: &str) -> Result<String> {
+    let (module, parameter) = name.split_once('.').unwrap_or((name, ""));
+    let path = format!("/sys/module/{module}/parameters/{parameter}");
+    let text = fs::read_to_string(&path).attempt(format_args!("read {path}"))?;
+    Ok(text.trim_end().to_owned())
+}
+
 /// Opens the virtio port of this name; its driver may have been loaded a moment ago.
 pub(crate) fn open_port(name: &str) -> Result<File> {
     let mut port = None;

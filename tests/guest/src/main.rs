@@ -2,6 +2,7 @@
 //!
 //! What it is told and what it tells is in the package `protocol`. It judges nothing.
 
+mod choices;
 mod clock;
 mod connection;
 mod error;
@@ -68,6 +69,9 @@ fn run() -> Result<Ending> {
         return Ok(ending);
     }
     for (step, action) in STEPS {
+        if !context.wants(step) {
+            continue;
+        }
         report.tell(Event::Begin(step))?;
         report.end(step, action(&context))?;
     }
@@ -99,7 +103,7 @@ fn look_at_kernel(report: &mut Report, instructions: Instructions) -> Result<Con
     report.end(Step::Kernel, kernel.map(Event::Kernel))?;
     Ok(Context {
         instructions,
-        implementation,
+        line: implementation.map(line::of).transpose()?,
     })
 }
 

@@ -71,9 +71,15 @@ pub(crate) fn default_route(table: u8, link: u32, gateway: IpAddr) -> RouteNetli
     RouteNetlinkMessage::NewRoute(message)
 }
 
-/// A default route in a table that silently loses every packet.
-pub(crate) fn blackhole(table: u8, like: IpAddr) -> RouteNetlinkMessage {
-    RouteNetlinkMessage::NewRoute(route(table, family(like), RouteType::BlackHole))
+/// A route in a table that silently loses every packet: to `address`, or to all addresses of its kind.
+pub(crate) fn blackhole(table: u8, address: IpAddr, alone: bool) -> RouteNetlinkMessage {
+    let mut message = route(table, family(address), RouteType::BlackHole);
+    if alone {
+        message.header.destination_prefix_length = whole_length(address);
+        let destination = RouteAttribute::Destination(address.into());
+        message.attributes.push(destination);
+    }
+    RouteNetlinkMessage::NewRoute(message)
 }
 
 fn route(table: u8, family: AddressFamily, kind: RouteType) -> RouteMessage {
@@ -93,7 +99,7 @@ fn route(table: u8, family: AddressFamily, kind: RouteType) -> RouteMessage {
 pub(crate) fn rule(source: IpAddr, table: u8) -> RouteNetlinkMessage {
     let mut message = RuleMessage::default();
     message.header.family = family(source);
-    message.header.src_len = if source.is_ipv4() { 32 } else { 128 };
+    message.header.src_len = whole_length(source);
     message.header.table = table;
     message.header.action = RuleAction::ToTable;
     message.attributes.push(RuleAttribute::Source(source));
@@ -103,8 +109,8 @@ pub(crate) fn rule(source: IpAddr, table: u8) -> RouteNetlinkMessage {
 /// What a queue does to packets.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Shape {
-    /// 50 Mbit/s and 10 ms.
-    Slow,
+    /// This many bytes a second, and 10 ms.
+    Slow(u32),
     /// Every packet is lost.
     Lost,
 }
@@ -115,12 +121,11 @@ pub(crate) fn queue(link: u32, shape: Shape) -> RouteNetlinkMessage {
     const TCA_NETEM_RATE: u16 = 6;
     // The kernel counts delays in ticks of 64 ns: PSCHED_SHIFT in net/pkt_sched.h.
     const DELAY: u32 = 10_000_000 >> 6;
-    const BYTES_PER_SECOND: u32 = 50_000_000 / 8;
     const PACKETS: u32 = 1000;
 
     // A queue with another number replaces the one before and everything that waits there.
     let (number, delay, loss) = match shape {
-        Shape::Slow => (1, DELAY, 0),
+        Shape::Slow(_) => (1, DELAY, 0),
         Shape::Lost => (2, 0, u32::MAX),
     };
     let (gap, duplicate, jitter) = (0, 0, 0);
@@ -128,9 +133,9 @@ pub(crate) fn queue(link: u32, shape: Shape) -> RouteNetlinkMessage {
         .into_iter()
         .flat_map(u32::to_ne_bytes)
         .collect();
-    if matches!(shape, Shape::Slow) {
+    if let Shape::Slow(rate) = shape {
         let (overhead, cell, cell_overhead) = (0, 0, 0);
-        let rate = [BYTES_PER_SECOND, overhead, cell, cell_overhead];
+        let rate = [rate, overhead, cell, cell_overhead];
         let rate = DefaultNla::new(
             TCA_NETEM_RATE,
             rate.into_iter().flat_map(u32::to_ne_bytes).collect(),
@@ -152,6 +157,11 @@ pub(crate) fn queue(link: u32, shape: Shape) -> RouteNetlinkMessage {
         .attributes
         .push(TcAttribute::Other(DefaultNla::new(TCA_OPTIONS, options)));
     RouteNetlinkMessage::NewQueueDiscipline(message)
+}
+
+/// The length of a prefix that is one address.
+fn whole_length(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
 }
 
 fn family(address: IpAddr) -> AddressFamily {

@@ -63,6 +63,11 @@ impl Namespace {
         Ok(Self { file })
     }
 
+    /// That of the calling thread.
+    pub(crate) fn current() -> Result<Self> {
+        Ok(Self { file: current()? })
+    }
+
     /// Does something in this namespace: a thread can be in another one than the others, and what it opens
     /// there belongs there for good. It goes there and back, because under emulation that takes a
     /// hundredth of the time of starting a thread.
@@ -127,6 +132,12 @@ impl Host {
 
     fn create(&self, what: &str, message: RouteNetlinkMessage) -> Result<()> {
         self.route.tell(what, message, NLM_F_CREATE | NLM_F_EXCL)
+    }
+
+    /// Sends what comes from its second address to the second table.
+    fn route_from_second(&self, family: Family, end: End) -> Result<()> {
+        let rule = messages::rule(address(family, end, 1), SECOND_TABLE);
+        self.create("add a rule", rule)
     }
 
     /// Gives a link a queue of this shape.
@@ -317,25 +328,35 @@ impl Network {
         )
     }
 
-    /// Sends what comes from the client's second address over link 1, or into a black hole.
-    pub(crate) fn route_second_address(&self, family: Family, blocked: bool) -> Result<()> {
+    /// Sends what comes from the client's second address over link 1.
+    pub(crate) fn route_second_address(&self, family: Family) -> Result<()> {
         let gateway = address(family, End::Server, 1);
-        let route = if blocked {
-            messages::blackhole(SECOND_TABLE, gateway)
-        } else {
-            messages::default_route(SECOND_TABLE, self.client.indexes[1], gateway)
-        };
+        let route = messages::default_route(SECOND_TABLE, self.client.indexes[1], gateway);
         self.client.create("add a route to a table", route)?;
-        let source = address(family, End::Client, 1);
-        self.client
-            .create("add a rule", messages::rule(source, SECOND_TABLE))
+        self.client.route_from_second(family, End::Client)
     }
 
-    /// Makes both links slow, both ways, so that one alone cannot carry all at once.
-    pub(crate) fn shape(&self) -> Result<()> {
+    /// Sends what comes from either end's second address into a black hole, and what the server sends to the
+    /// client's. On the client's side alone it would not be enough: a socket that is bound to a link takes that
+    /// link where no route allows anything else.
+    pub(crate) fn block_second_addresses(&self, family: Family) -> Result<()> {
+        let ends = [(End::Client, &self.client), (End::Server, &self.server)];
+        for (end, host) in ends {
+            let second = address(family, end, 1);
+            let all = messages::blackhole(SECOND_TABLE, second, false);
+            host.create("add a black hole to a table", all)?;
+            host.route_from_second(family, end)?;
+        }
+        let client = address(family, End::Client, 1);
+        let back = messages::blackhole(MAIN_TABLE, client, true);
+        self.server.create("add a black hole", back)
+    }
+
+    /// Makes both links slow, both ways, so that one alone cannot carry all at once: `rate` bytes a second each.
+    pub(crate) fn shape(&self, rate: u32) -> Result<()> {
         for link in 0..NAMES.len() {
-            self.client.shape(link, Shape::Slow)?;
-            self.server.shape(link, Shape::Slow)?;
+            self.client.shape(link, Shape::Slow(rate))?;
+            self.server.shape(link, Shape::Slow(rate))?;
         }
         Ok(())
     }

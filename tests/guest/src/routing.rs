@@ -54,7 +54,7 @@ fn try_route(network: &Network, routed: &mut Routed) -> Result<()> {
         .namespace
         .run(|| Ok([socket(to, Some(NAMES[0]))?, socket(to, Some(NAMES[1]))?]))?;
     routed.before = send(&client, to, &receivers, b"before")?;
-    network.route_second_address(routed.family, false)?;
+    network.route_second_address(routed.family)?;
     routed.after = send(&client, to, &receivers, b"after")?;
     Ok(())
 }

@@ -1,28 +1,37 @@
 //! The steps in their order, and what they share.
 
-use protocol::{Event, Implementation, Instructions, Sabotage, Step};
+use protocol::{Event, Instructions, Kind, Sabotage, Step};
 
 use crate::error::{Error, Result};
-use crate::line::{self, Line};
-use crate::{failover, features, interoperation, log, routing, sysctls, transfer};
+use crate::line::Line;
+use crate::{choices, failover, features, interoperation, log, routing, sysctls, transfer};
 
 /// What the steps know.
 #[derive(Debug)]
 pub(crate) struct Context {
     /// What the guest is to do.
     pub(crate) instructions: Instructions,
-    /// The MPTCP that the kernel has.
-    pub(crate) implementation: Option<Implementation>,
+    /// How the kernel's MPTCP is used, if it has any.
+    pub(crate) line: Option<Box<dyn Line>>,
 }
 
 impl Context {
     /// How the kernel's MPTCP is used.
-    pub(crate) fn line(&self) -> Result<&'static dyn Line> {
-        let implementation = self
-            .implementation
-            .ok_or_else(|| Error::new("the kernel has no MPTCP"))?;
-        line::of(implementation)
-            .ok_or_else(|| Error::new("the guest does not know this line of MPTCP"))
+    pub(crate) fn line(&self) -> Result<&dyn Line> {
+        let line = self.line.as_deref();
+        line.ok_or_else(|| Error::new("the kernel has no MPTCP"))
+    }
+
+    /// Whether a step is to be done: those of choices only where there are any.
+    pub(crate) fn wants(&self, step: Step) -> bool {
+        let kind = match step {
+            Step::PathManagers => Kind::PathManager,
+            Step::Schedulers => Kind::Scheduler,
+            Step::CongestionControls => Kind::CongestionControl,
+            _ => return true,
+        };
+        let mut choices = self.instructions.choices.iter();
+        choices.any(|choice| choice.kind == kind)
     }
 
     /// The position of a byte that is to be changed before it is compared.
@@ -41,7 +50,7 @@ impl Context {
 pub(crate) type Action = fn(&Context) -> Result<Event>;
 
 /// All steps that come after [`Step::Kernel`].
-pub(crate) const STEPS: [(Step, Action); 10] = [
+pub(crate) const STEPS: [(Step, Action); 13] = [
     (Step::Sysctls, sysctls::step),
     (Step::Features, features::step),
     (Step::Routing, routing::step),
@@ -51,5 +60,8 @@ pub(crate) const STEPS: [(Step, Action); 10] = [
     (Step::TcpServer, interoperation::with_tcp_server),
     (Step::TcpClient, interoperation::with_tcp_client),
     (Step::TransferIpv6, transfer::over_ipv6),
+    (Step::PathManagers, choices::of_path_managers),
+    (Step::Schedulers, choices::of_schedulers),
+    (Step::CongestionControls, choices::of_congestion_controls),
     (Step::Log, log::step),
 ];

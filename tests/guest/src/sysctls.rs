@@ -80,6 +80,51 @@ pub(crate) fn write(name: &str, value: &str) -> io::Result<()> {
         .write_all(value.as_bytes())
 }
 
+/// A setting that has another value as long as this lives. It is made and dropped in the same network
+/// namespace.
+#[derive(Debug)]
+pub(crate) struct Held {
+    name: String,
+    before: String,
+}
+
+impl Held {
+    /// Changes a setting.
+    pub(crate) fn set(name: &str, value: &str) -> Result<Self> {
+        let before = read(name).attempt(format_args!("read {name}"))?;
+        write(name, value).attempt(format_args!("write {value} to {name}"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            before,
+        })
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _nothing_else_to_do = write(&self.name, &self.before);
+    }
+}
+
+/// Changes settings, each a name and a value.
+pub(crate) fn held(settings: &[(&str, &str)]) -> Result<Vec<Held>> {
+    let settings = settings.iter();
+    settings
+        .map(|(name, value)| Held::set(name, value))
+        .collect()
+}
+
+/// Does something with other settings.
+pub(crate) fn with<T>(settings: &[(&str, &str)], work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let _until_then = held(settings)?;
+    work()
+}
+
 fn path(name: &str) -> PathBuf {
     Path::new("/proc/sys").join(name.replace('.', "/"))
 }

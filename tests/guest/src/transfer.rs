@@ -42,8 +42,12 @@ fn transfer(context: &Context, family: Family) -> Result<Event> {
 pub(crate) fn slow_network(context: &Context, family: Family) -> Result<Network> {
     let network = Network::new()?;
     network.add_addresses(family)?;
-    network.route_second_address(family, context.breaks(Sabotage::BlockJoins))?;
-    network.shape()?;
+    if context.breaks(Sabotage::BlockJoins) {
+        network.block_second_addresses(family)?;
+    } else {
+        network.route_second_address(family)?;
+    }
+    network.shape(context.instructions.rate)?;
     Ok(network)
 }
 
@@ -59,7 +63,8 @@ fn both_ways(
     let _joined = connection.wait_for_second_subflow(network, line)?;
     let limit = Limit::seconds(SECONDS);
     for direction in [Direction::Up, Direction::Down] {
-        let (way, outcome) = one_way(context, network, &connection, direction, &limit)?;
+        let payload = context.instructions.payload;
+        let (way, outcome) = one_way(context, network, &connection, (direction, payload), &limit)?;
         ways.push(way);
         outcome?;
     }
@@ -72,14 +77,15 @@ fn both_ways(
     Ok(())
 }
 
-fn one_way(
+/// Moves the first `payload` bytes of a direction's content; what was seen of it, and whether it ended as it
+/// should.
+pub(crate) fn one_way(
     context: &Context,
     network: &Network,
     connection: &Connection,
-    direction: Direction,
+    (direction, payload): (Direction, u64),
     limit: &Limit,
 ) -> Result<(Way, Result<()>)> {
-    let payload = context.instructions.payload;
     let (sender, receiver) = connection.ends(direction);
     let mut comparison = Comparison::new(seed(direction), context.flip());
     let before = network.client.carried()?;

@@ -57,6 +57,9 @@ pub struct Smoke {
     pub counters: BTreeMap<String, Ends>,
     /// What the two links carried in each transfer.
     pub links: Vec<Carried>,
+    /// What came of selecting each path manager, scheduler and congestion control in turn, where there is a choice.
+    #[serde(default)]
+    pub choices: Vec<Choice>,
     /// The links in time, for each transfer by name.
     pub throughput: BTreeMap<String, Vec<Point>>,
     /// When the first link died, for each transfer by name in which it did.
@@ -128,6 +131,7 @@ impl Smoke {
             checks: Vec::new(),
             counters: BTreeMap::new(),
             links: Vec::new(),
+            choices: Vec::new(),
             throughput: BTreeMap::new(),
             cuts: BTreeMap::new(),
             capabilities: Capabilities::default(),
@@ -329,6 +333,23 @@ pub struct Carried {
     pub direction: String,
     /// The bytes that arrived at the application.
     pub payload: u64,
+    /// The bytes of frames on each link.
+    pub links: [u64; 2],
+    /// How long it took, in microseconds.
+    pub microseconds: u64,
+}
+
+/// A transfer from the client to the server with one of several things selected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// The group of its checks: `path-managers`, `schedulers` or `congestion-controls`.
+    pub group: String,
+    /// Its name, as the kernel calls it.
+    pub name: String,
+    /// The bytes that arrived at the application.
+    pub payload: u64,
+    /// The subflows of the connection in the end; none where it did not come so far.
+    pub subflows: Option<u64>,
     /// The bytes of frames on each link.
     pub links: [u64; 2],
     /// How long it took, in microseconds.

@@ -33,8 +33,12 @@ pub struct Instructions {
     pub modules: Vec<Module>,
     /// The values to try on sysctls, in a network namespace of their own.
     pub trials: Vec<Trial>,
+    /// What to select in turn, each for a transfer of its own, in order.
+    pub choices: Vec<Choice>,
     /// How many bytes a transfer moves each way.
     pub payload: u64,
+    /// How many bytes of frames a link carries in a second each way, where it has to be the bottleneck.
+    pub rate: u32,
     /// What to break, to see that it is noticed.
     pub sabotage: Option<Sabotage>,
 }
@@ -58,6 +62,36 @@ pub struct Trial {
     pub sysctl: String,
     /// The value to write. What was there before is written back afterwards.
     pub value: String,
+}
+
+/// The kinds of things of which a kernel may have several, and uses one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A path manager of MPTCP.
+    PathManager,
+    /// A packet scheduler of MPTCP.
+    Scheduler,
+    /// A congestion control of TCP.
+    CongestionControl,
+}
+
+/// One of several things of a kind, to be used instead of the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Choice {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// The sysctl of the initial network namespace that selects it by its name.
+    pub sysctl: String,
+    /// How many bytes go from the client to the server.
+    pub payload: u64,
+    /// Whether they wait for a second subflow.
+    pub joins: bool,
+    /// A parameter of its module that is to be told: `mptcp_ndiffports.num_subflows`.
+    pub parameter: Option<String>,
 }
 
 /// Negative controls: what the guest breaks on purpose.
@@ -128,6 +162,8 @@ pub enum Event {
     Failover(Failover),
     /// A connection with one end that knows no MPTCP.
     Interoperation(Interoperation),
+    /// Transfers with all choices of one kind, in their order.
+    Chosen(Vec<Chosen>),
     /// What the kernel logged.
     Log(Log),
     /// All steps were done; the machine is powered off next. Always last.
@@ -158,6 +194,12 @@ pub enum Step {
     TcpClient,
     /// Both directions over both links, IPv6.
     TransferIpv6,
+    /// Each path manager in turn; only where there is a choice.
+    PathManagers,
+    /// Each packet scheduler in turn; only where there is a choice.
+    Schedulers,
+    /// Each congestion control that is MPTCP's own in turn; only where there is a choice.
+    CongestionControls,
     /// Reading the kernel log.
     Log,
 }
@@ -363,6 +405,29 @@ pub struct Interoperation {
     pub first_wrong: Option<u64>,
     /// Whether the stream ended after them in both directions, once its sender had closed it.
     pub ended: bool,
+    /// The counters afterwards.
+    pub counters: Counters,
+}
+
+/// A transfer from the client to the server with one of several things selected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// The kind of what was selected.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// Why it did not end as it should; then the rest tells how far it came.
+    pub error: Option<String>,
+    /// What the sysctl said once it was written.
+    pub selected: Option<String>,
+    /// The parameter of its module that was asked for.
+    pub parameter: Option<String>,
+    /// The congestion control of the client's socket.
+    pub congestion_control: Option<String>,
+    /// The subflows of the connection once everything had arrived, as the client counts them.
+    pub subflows: Option<u64>,
+    /// What happened.
+    pub way: Option<Way>,
     /// The counters afterwards.
     pub counters: Counters,
 }

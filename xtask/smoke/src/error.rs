@@ -18,9 +18,6 @@ pub enum SmokeError {
     /// The instructions or the modules make no initramfs.
     #[error("making the initramfs")]
     Initramfs(#[from] crate::initramfs::InitramfsError),
-    /// Nothing is known of the kernel line.
-    #[error(transparent)]
-    Line(#[from] crate::line::Unsupported),
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -88,10 +85,9 @@ impl SmokeError {
             Self::Package(error) => error.category(),
             Self::Engine(error) => error.category(),
             Self::Guest(error) => error.category(),
-            Self::Line(_)
-            | Self::TwoKernels { .. }
-            | Self::NoPackages
-            | Self::NothingToMeasure { .. } => Category::Input,
+            Self::TwoKernels { .. } | Self::NoPackages | Self::NothingToMeasure { .. } => {
+                Category::Input
+            }
             Self::Changed { .. } => Category::Verification,
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Category::Input

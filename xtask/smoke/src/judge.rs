@@ -3,6 +3,7 @@
 //! Nothing that is missing counts as good: whatever was not reported fails each check that needs it.
 
 mod checks;
+mod choices;
 mod counters;
 mod course;
 mod failover;
@@ -23,7 +24,7 @@ use std::collections::BTreeMap;
 
 use model::kconfig::DotConfig;
 use model::recipe;
-use model::smoke::{Capabilities, Carried, Check, Cut, Ends, Point, Span, Verdict};
+use model::smoke::{Capabilities, Carried, Check, Choice, Cut, Ends, Point, Span, Verdict};
 
 use crate::line::Facts;
 use crate::observed::{Ending, Observed};
@@ -59,6 +60,8 @@ pub struct Judgement {
     pub counters: BTreeMap<String, Ends>,
     /// What the links carried.
     pub links: Vec<Carried>,
+    /// What came of selecting one of several things in turn.
+    pub choices: Vec<Choice>,
     /// The links in time, by group.
     pub throughput: BTreeMap<String, Vec<Point>>,
     /// The links that died, by group.
@@ -89,6 +92,7 @@ pub fn judge(expected: &Expected<'_>, observed: &Observed) -> Judgement {
         phases: summary::phases(observed),
         counters: summary::counters(&told),
         links: summary::links(&told),
+        choices: summary::choices(&told),
         throughput: summary::throughput(&told),
         cuts: summary::cuts(&told),
         capabilities: summary::capabilities(&told),
@@ -99,6 +103,8 @@ pub fn judge(expected: &Expected<'_>, observed: &Observed) -> Judgement {
 fn checks(expected: &Expected<'_>, observed: &Observed, told: &Told<'_>) -> Vec<Check> {
     let transfers = transfer::checks(expected, told);
     let [transfer_ipv4, transfer_ipv6] = transfers;
+    let [path_managers, schedulers, congestion_controls] =
+        told::KINDS.map(|kind| choices::checks(expected, told, kind));
     [
         course::boot(observed),
         kernel::checks(expected, told.kernel),
@@ -111,10 +117,13 @@ fn checks(expected: &Expected<'_>, observed: &Observed, told: &Told<'_>) -> Vec<
         interoperation::checks(expected, told, protocol::End::Client),
         interoperation::checks(expected, told, protocol::End::Server),
         transfer_ipv6,
+        path_managers,
+        schedulers,
+        congestion_controls,
         log::kernel(told.log),
         log::console(&observed.console),
         // What a step could not do is told better by its own checks.
-        course::report(observed),
+        course::report(expected, observed),
         course::shutdown(observed),
     ]
     .into_iter()

@@ -75,7 +75,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::testing::{HOSTILE, good, result};
+    use crate::testing::{HOSTILE, good, out_of_tree, result, result_of};
 
     fn read(text: &str) -> Report {
         Report::deserialize_from_str(text).unwrap()
@@ -91,6 +91,17 @@ mod tests {
         assert_eq!(suites[..4], ["boot", "kernel", "sysctls", "features"]);
         let last = report.test_suites.last().unwrap();
         assert_eq!(last.system_out.as_deref().map(str::trim), Some("booted"));
+    }
+
+    #[test]
+    fn choices_are_suites_of_their_own() {
+        let smoke = result_of(out_of_tree::judged(&out_of_tree::good()));
+        let report = read(&junit(&smoke, b"").unwrap());
+        assert_eq!((report.tests, report.failures), (smoke.checks.len(), 0));
+        for name in ["path-managers", "schedulers", "congestion-controls"] {
+            let mut suites = report.test_suites.iter();
+            assert!(suites.any(|suite| suite.name.as_str() == name), "{name}");
+        }
     }
 
     #[test]

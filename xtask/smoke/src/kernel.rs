@@ -24,8 +24,8 @@ pub struct Subject {
     pub packages: Vec<Utf8PathBuf>,
     /// What is known of them, where they are a recipe's result.
     pub origin: Option<Origin>,
-    /// The MPTCP implementation that is expected.
-    pub line: Line,
+    /// The MPTCP implementation that is expected; `None` where the kernel's configuration says.
+    pub line: Option<Line>,
     /// What the recipe expects besides.
     pub expected: recipe::Smoke,
 }
@@ -87,17 +87,15 @@ impl Kernel {
     ///
     /// # Errors
     /// A package is not what its manifest says, damaged, or for another machine; none has a kernel, or two
-    /// have; the kernel lacks what a boot needs; nothing is known of its line.
+    /// have; the kernel lacks what a boot needs.
     pub fn read(subject: Subject, cancel: &Cancel) -> Result<Self, SmokeError> {
-        let facts = line::facts(subject.line)?;
         let packages = digests(&subject)?;
         let (file, package) = the_one_with_a_kernel(&subject.packages, cancel)?;
         let needed = drivers(&package, &file)?;
-        let promised = package
-            .config
-            .as_ref()
-            .map(|config| line::promised_modules(config, facts));
-        let promised = promised.unwrap_or_default();
+        let config = package.config.clone().unwrap_or_default();
+        let line = subject.line.unwrap_or_else(|| line::line_of(&config));
+        let facts = line::facts(line);
+        let promised = line::promised_modules(&config, facts);
         let wanted: Vec<_> = needed.iter().chain(&promised).copied().collect();
         let modules = package.modules(&file, &wanted)?;
         let (needed, promised) = modules.wanted.split_at(needed.len());
@@ -119,7 +117,7 @@ impl Kernel {
             modules: modules.files,
             release: package.release,
             image: package.image,
-            config: package.config.unwrap_or_default(),
+            config,
             subject,
         })
     }

@@ -1,11 +1,20 @@
 //! What is known of the two MPTCP implementations, as data: what a kernel of a line must have, what it
 //! may have, and what proves that its MPTCP works.
 
+mod congestion;
+mod feature;
+mod out_of_tree;
 mod upstream;
+
+#[cfg(test)]
+mod tests;
 
 use model::kconfig::{DotConfig, Value};
 use model::recipe::{self, Line};
-use protocol::{End, Implementation, Trial};
+use protocol::{End, Implementation, Kind, Trial};
+
+pub(crate) use feature::proofs;
+pub use feature::{Feature, Links, Proof, Provision, Subflows, choices, promised_modules};
 
 /// What is known of a line.
 #[derive(Debug)]
@@ -14,6 +23,8 @@ pub struct Facts {
     pub line: Line,
     /// What its kernels are told by.
     pub implementation: Implementation,
+    /// What an emulated processor can move.
+    pub emulated: Load,
     /// Its sysctls.
     pub sysctls: &'static [Sysctl],
     /// Counters that prove a second subflow: at least 1 each.
@@ -30,8 +41,26 @@ pub struct Facts {
     pub faults_of_working_links: Faults,
     /// Sysctls that only tell something: what is written to them is refused.
     pub read_only: &'static [&'static str],
+    /// What a configuration promises to be there, in groups.
+    pub features: &'static [&'static [Feature]],
+}
+
+impl Facts {
     /// What a configuration promises to be there.
-    pub features: &'static [Feature],
+    pub fn features(&self) -> impl Iterator<Item = &'static Feature> + use<> {
+        self.features.iter().copied().flatten()
+    }
+}
+
+/// How much is moved, and how fast. Two links have to be the bottleneck: where the processor is, one of them may do.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// How many bytes a transfer moves each way.
+    pub payload: u64,
+    /// The same on request.
+    pub full_payload: u64,
+    /// How many bytes of frames a link carries in a second each way.
+    pub rate: u32,
 }
 
 /// A sysctl.
@@ -42,7 +71,7 @@ pub struct Sysctl {
     /// Whether every kernel of the line has it. Others are looked at only where they are.
     pub required: bool,
     /// What it is at boot, in every kernel that has it.
-    pub default: Option<&'static str>,
+    pub default: AtBoot,
     /// A value that it takes, and not its default where it has more than one.
     pub good: Option<&'static str>,
     /// Values that it must refuse.
@@ -50,6 +79,53 @@ pub struct Sysctl {
     /// Another sysctl, which only those kernels have that refuse them; `None` where all do.
     pub witness: Option<&'static str>,
 }
+
+/// What a sysctl is at boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtBoot {
+    /// The same everywhere.
+    Is(&'static str),
+    /// The feature of a kind that the configuration makes the default.
+    Configured {
+        /// The kind.
+        kind: Kind,
+        /// The symbol that has its name.
+        name: &'static str,
+    },
+}
+
+impl AtBoot {
+    /// The value with `config`, and what there says so, if that does.
+    pub fn with(self, config: &DotConfig, facts: &Facts) -> (String, Option<String>) {
+        let (kind, name) = match self {
+            Self::Is(value) => return (value.to_owned(), None),
+            Self::Configured { kind, name } => (kind, name),
+        };
+        let named = match value(config, name) {
+            Value::Text(text) => text.trim_matches('"').to_owned(),
+            _ => DEFAULT.to_owned(),
+        };
+        let mut features = facts.features().filter(|feature| feature.kind == kind);
+        let chosen = features.find_map(|feature| {
+            let symbol = feature.chosen_by?;
+            (*value(config, symbol) == Value::Yes).then_some((feature.name, symbol))
+        });
+        // Some releases name another one than was chosen, or none that there is.
+        match chosen {
+            None => (named, None),
+            Some((chosen, symbol)) => {
+                let mut why = format!("CONFIG_{symbol}=y");
+                if named != chosen {
+                    why.push_str(&format!(", though CONFIG_{name}=\"{named}\""));
+                }
+                (chosen.to_owned(), Some(why))
+            }
+        }
+    }
+}
+
+/// The name of what is used where nothing was chosen.
+const DEFAULT: &str = "default";
 
 /// A counter at an end of a connection.
 #[derive(Debug)]
@@ -80,71 +156,22 @@ impl Faults {
     }
 }
 
-/// The kinds of things that a configuration promises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A congestion control of TCP.
-    CongestionControl,
-    /// A path manager of MPTCP.
-    PathManager,
-    /// A packet scheduler of MPTCP.
-    Scheduler,
-}
-
-/// Something that a kernel can have.
-#[derive(Debug)]
-pub struct Feature {
-    /// What it is.
-    pub kind: Kind,
-    /// The name that the kernel lists it by.
-    pub name: &'static str,
-    /// The symbol that decides; `None` where it is always there.
-    pub symbol: Option<&'static str>,
-    /// The name of its module, which is the stem of the module's file; nothing asks for it where there is no
-    /// symbol.
-    pub module: &'static str,
-    /// The sysctl that names it: a kernel without that has no list for it to be on.
-    pub listed_by: Option<&'static str>,
-}
-
-/// How a configuration provides a feature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provision {
-    /// Built in.
-    BuiltIn,
-    /// As a module.
-    Module,
-}
-
-impl Feature {
-    /// How `config` provides it; `None` where it does not.
-    pub fn provision(&self, config: &DotConfig) -> Option<Provision> {
-        let Some(symbol) = self.symbol else {
-            return Some(Provision::BuiltIn);
-        };
-        match config.get(&symbol.parse().ok()?) {
-            Value::Yes => Some(Provision::BuiltIn),
-            Value::Module => Some(Provision::Module),
-            _ => None,
-        }
+/// What is known of `line`.
+pub fn facts(line: Line) -> &'static Facts {
+    match line {
+        Line::Upstream => &upstream::FACTS,
+        Line::OutOfTree => &out_of_tree::FACTS,
     }
 }
 
-/// A line that nothing is known of yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "kernels of the out-of-tree line cannot be smoke-tested yet: only upstream's MPTCP is known"
-)]
-pub struct Unsupported;
-
-/// What is known of `line`.
-///
-/// # Errors
-/// A line that this version does not know.
-pub fn facts(line: Line) -> Result<&'static Facts, Unsupported> {
-    match line {
-        Line::Upstream => Ok(&upstream::FACTS),
-        Line::OutOfTree => Err(Unsupported),
+/// The line of a kernel by its configuration: only the out-of-tree line has these symbols, switched on or off.
+pub fn line_of(config: &DotConfig) -> Line {
+    let symbols = ["MPTCP_PM_ADVANCED", "DEFAULT_MPTCP_SCHED"];
+    let mut mentioned = config.iter().map(|(symbol, _)| symbol.as_str());
+    if mentioned.any(|symbol| symbols.contains(&symbol)) {
+        Line::OutOfTree
+    } else {
+        Line::Upstream
     }
 }
 
@@ -187,84 +214,9 @@ pub(crate) fn values_of<'a>(
         .filter(move |(name, _)| !tried(name) && !facts.read_only.contains(name))
 }
 
-/// The modules, by name, that hold what `config` promises. A module's name is the stem of its file.
-pub fn promised_modules(config: &DotConfig, facts: &Facts) -> Vec<&'static str> {
-    let features = facts.features.iter();
-    features
-        .filter(|feature| feature.provision(config) == Some(Provision::Module))
-        .map(|feature| feature.module)
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn the_unknown_line_is_an_error() {
-        assert_eq!(facts(Line::OutOfTree).unwrap_err(), Unsupported);
-        assert!(Unsupported.to_string().contains("out-of-tree"));
-    }
-
-    #[test]
-    fn every_symbol_is_one() {
-        let facts = facts(Line::Upstream).unwrap();
-        for symbol in facts.features.iter().filter_map(|feature| feature.symbol) {
-            assert!(symbol.parse::<model::names::Symbol>().is_ok(), "{symbol}");
-        }
-    }
-
-    #[test]
-    fn a_trial_changes_something_or_is_refused() {
-        let facts = facts(Line::Upstream).unwrap();
-        let trials = trials(facts);
-        for sysctl in facts.sysctls {
-            assert!(sysctl.good.is_none_or(|good| !sysctl.bad.contains(&good)));
-            let tried = trials
-                .iter()
-                .filter(|trial| trial.sysctl == sysctl.name)
-                .count();
-            assert_eq!(tried, sysctl.bad.len() + usize::from(sysctl.good.is_some()));
-        }
-        let distinct: BTreeSet<_> = trials.iter().map(|t| (&t.sysctl, &t.value)).collect();
-        assert_eq!(distinct.len(), trials.len());
-        assert!(
-            trials
-                .iter()
-                .any(|t| t.sysctl == "net.mptcp.enabled" && t.value == "2")
-        );
-    }
-
-    #[test]
-    fn a_recipe_adds_what_is_not_tried_anyway() {
-        let facts = facts(Line::Upstream).unwrap();
-        let wanted = [
-            ("net.mptcp.available_schedulers", "default"),
-            ("net.mptcp.enabled", "1"),
-            ("net.mptcp.unheard_of", "7"),
-        ];
-        let sysctls = wanted.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let smoke = recipe::Smoke {
-            sysctls: sysctls.into(),
-            ..recipe::Smoke::default()
-        };
-        let all = trials_of(facts, &smoke);
-        let (known, own) = all.split_at(trials(facts).len());
-        assert_eq!(known, trials(facts));
-        let own: Vec<_> = own.iter().map(|t| (&*t.sysctl, &*t.value)).collect();
-        assert_eq!(own, [("net.mptcp.unheard_of", "7")]);
-        assert_eq!(trials_of(facts, &recipe::Smoke::default()), trials(facts));
-    }
-
-    #[test]
-    fn modules_are_those_configured_as_such() {
-        let config = "CONFIG_TCP_CONG_CUBIC=y\nCONFIG_TCP_CONG_BBR=m\nCONFIG_TCP_CONG_HSTCP=m\n";
-        let config = DotConfig::parse(config).unwrap();
-        let facts = facts(Line::Upstream).unwrap();
-        let mut modules = promised_modules(&config, facts);
-        modules.sort_unstable();
-        assert_eq!(modules, ["tcp_bbr", "tcp_highspeed"]);
-    }
+/// The value of a symbol.
+fn value<'a>(config: &'a DotConfig, symbol: &str) -> &'a Value {
+    symbol
+        .parse()
+        .map_or(&Value::No, |symbol| config.get(&symbol))
 }

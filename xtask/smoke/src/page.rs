@@ -1,6 +1,7 @@
 //! The result as one HTML page that needs nothing else: no script, no font, no picture, no network.
 
 mod checks;
+mod choices;
 mod counters;
 mod plot;
 mod scale;
@@ -43,6 +44,7 @@ pub(crate) fn page(smoke: &Smoke, console: &[u8]) -> String {
                     @if smoke.verdict != Verdict::NotRun {
                         (timeline::section(&smoke.phases))
                         (transfers::section(smoke))
+                        (choices::section(&smoke.choices))
                         (checks::section(&smoke.checks))
                         (counters::section(&smoke.counters))
                         (counters::capabilities(&smoke.capabilities))
@@ -115,6 +117,9 @@ fn title(group: &str) -> String {
         "link-down" => "Link goes down",
         "tcp-server" => "MPTCP client, TCP server",
         "tcp-client" => "TCP client, MPTCP server",
+        "path-managers" => "Path managers",
+        "schedulers" => "Schedulers",
+        "congestion-controls" => "Congestion controls",
         "kernel-log" => "Kernel log",
         "console" => "Console",
         "shutdown" => "Shutdown",

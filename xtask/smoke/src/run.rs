@@ -15,15 +15,17 @@ use crate::error::SmokeError;
 use crate::initramfs::initramfs;
 use crate::judge::{Expected, judge};
 use crate::kernel::Kernel;
-use crate::line;
+use crate::line::{self, Load};
 use crate::observed::{Ending, Observed};
 use crate::qemu;
 use crate::watch::{Accelerator, Limits, name};
 
-/// The bytes that a transfer moves each way where every instruction is translated.
-const PAYLOAD: u64 = 8 << 20;
-/// The same where the processor runs them, or on request.
-const FULL_PAYLOAD: u64 = 64 << 20;
+/// What is moved where the processor runs the instructions.
+const LOAD: Load = Load {
+    payload: 64 << 20,
+    full_payload: 64 << 20,
+    rate: 50_000_000 / 8,
+};
 
 /// QEMU, in a container.
 #[derive(Debug, Clone)]
@@ -133,13 +135,22 @@ pub(crate) fn program(path: &Utf8Path) -> Result<Vec<u8>, SmokeError> {
 
 impl Ready<'_> {
     pub(crate) fn boot(&self, accelerator: Accelerator) -> Result<Ran, SmokeError> {
-        let full = self.how.full || accelerator == Accelerator::Kvm;
-        let payload = if full { FULL_PAYLOAD } else { PAYLOAD };
+        let load = match accelerator {
+            Accelerator::Kvm => LOAD,
+            Accelerator::Tcg => self.kernel.facts.emulated,
+        };
+        let payload = if self.how.full {
+            load.full_payload
+        } else {
+            load.payload
+        };
         let instructions = Instructions {
             version: protocol::VERSION,
             drivers: self.kernel.drivers.clone(),
             modules: self.kernel.tried.clone(),
             trials: line::trials_of(self.kernel.facts, &self.kernel.subject.expected),
+            rate: load.rate,
+            choices: line::choices(&self.kernel.config, self.kernel.facts),
             payload,
             sabotage: self.how.sabotage,
         };
@@ -188,6 +199,7 @@ impl Ready<'_> {
             checks: judgement.checks,
             counters: judgement.counters,
             links: judgement.links,
+            choices: judgement.choices,
             throughput: judgement.throughput,
             cuts: judgement.cuts,
             incremental: origin.is_some_and(|origin| origin.incremental),

@@ -1,5 +1,7 @@
 //! A run in which all is well, for tests to spoil.
 
+pub(crate) mod out_of_tree;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -94,7 +96,7 @@ pub(crate) fn judged_with(
     config: &DotConfig,
 ) -> Judgement {
     let expected = Expected {
-        line: line::facts(Line::Upstream).unwrap(),
+        line: line::facts(Line::Upstream),
         kernel_release: RELEASE,
         smoke,
         config,
@@ -105,7 +107,12 @@ pub(crate) fn judged_with(
 
 /// A run that passes.
 pub(crate) fn good() -> Observed {
-    let steps = [
+    observed(steps())
+}
+
+/// The steps of such a run, with what each told and the milliseconds that it took.
+fn steps() -> Vec<(Step, Event, u64)> {
+    vec![
         (Step::Kernel, kernel(), 40),
         (Step::Sysctls, sysctls(), 120),
         (Step::Features, features(), 350),
@@ -117,7 +124,10 @@ pub(crate) fn good() -> Observed {
         (Step::TcpClient, interoperation(End::Server), 620),
         (Step::TransferIpv6, transfer(Family::Ipv6, 13.0), 1800),
         (Step::Log, log(), 60),
-    ];
+    ]
+}
+
+fn observed(steps: Vec<(Step, Event, u64)>) -> Observed {
     let mut events = vec![(0, Event::Hello)];
     for (step, observation, took) in steps {
         events.extend([
@@ -162,7 +172,7 @@ fn kernel() -> Event {
 
 fn sysctls() -> Event {
     let values = SYSCTLS.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let facts = line::facts(Line::Upstream).unwrap();
+    let facts = line::facts(Line::Upstream);
     let trials = line::trials_of(facts, &recipe());
     let trials = trials.into_iter().map(|trial| {
         let bad = |known: &line::Sysctl| {
@@ -338,7 +348,11 @@ fn log() -> Event {
 
 /// The result that the tool would write of a run.
 pub(crate) fn result(observed: &Observed) -> Smoke {
-    let judgement = judged(observed);
+    result_of(judged(observed))
+}
+
+/// The same of a judgement.
+pub(crate) fn result_of(judgement: Judgement) -> Smoke {
     let package = |name: &str| (name.to_owned(), Sha256::of(name));
     Smoke {
         schema: SCHEMA,
@@ -358,6 +372,7 @@ pub(crate) fn result(observed: &Observed) -> Smoke {
         checks: judgement.checks,
         counters: judgement.counters,
         links: judgement.links,
+        choices: judgement.choices,
         throughput: judgement.throughput,
         cuts: judgement.cuts,
         capabilities: judgement.capabilities,

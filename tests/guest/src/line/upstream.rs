@@ -12,7 +12,7 @@ use protocol::{End, Family};
 use socket2::{Protocol, Socket};
 
 use super::{Line, stream_socket};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::netlink::{Generic, Netlink};
 use crate::{netstat, sysctls};
 
@@ -48,12 +48,22 @@ impl Line for Upstream {
         stream_socket(family, Protocol::TCP)
     }
 
+    fn plain_settings(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    fn settings(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// The subflow is routed by its address alone: a socket bound to a link would take the link even where no
+    /// route allows it.
     fn prepare_client(&self, address: IpAddr) -> Result<()> {
         limits(SUBFLOWS, ACCEPTED)?;
         endpoint(address)
     }
 
-    fn prepare_server(&self) -> Result<()> {
+    fn prepare_server(&self, _address: IpAddr) -> Result<()> {
         limits(SUBFLOWS, 0)
     }
 
@@ -67,6 +77,11 @@ impl Line for Upstream {
             End::Server => "MPJoinAckRx",
         };
         counters.get(name).is_some_and(|count| *count > 0)
+    }
+
+    /// Only the socket itself could tell, and nobody asks: there is no choice of anything here.
+    fn subflows(&self) -> Result<u64> {
+        Err(Error::new("this line has no list of connections"))
     }
 
     fn path_managers(&self) -> Vec<String> {

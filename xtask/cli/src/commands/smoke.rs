@@ -12,7 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use host::cancel::Cancel;
 use model::digest::Sha256;
 use model::manifest::{Manifest, Run};
-use model::recipe::{self, Line, Recipe};
+use model::recipe::{self, Recipe};
 use model::smoke::{Smoke, Verdict};
 use serde::de::DeserializeOwned;
 use smoke::error::SmokeError;
@@ -132,7 +132,7 @@ impl Target {
                     packages,
                     incremental: run.incremental,
                 }),
-                line: recipe.line,
+                line: Some(recipe.line),
                 expected: recipe.smoke,
             },
             result: Some(folder),
@@ -155,7 +155,7 @@ impl Target {
             subject: Subject {
                 packages,
                 origin: None,
-                line: Line::Upstream,
+                line: None,
                 expected: recipe::Smoke::default(),
             },
             result: None,
@@ -358,6 +358,20 @@ impl Smoked {
                 Duration::from_micros(carried.microseconds).as_secs_f64(),
                 carried.links[0],
                 carried.links[1]
+            ));
+        }
+        for choice in &smoke.choices {
+            text.push_str(&format!(
+                "  {} {}: {} bytes in {:.2} s, {} subflows, links {} + {}\n",
+                choice.group,
+                choice.name,
+                choice.payload,
+                Duration::from_micros(choice.microseconds).as_secs_f64(),
+                choice
+                    .subflows
+                    .map_or_else(|| "unknown".to_owned(), |count| count.to_string()),
+                choice.links[0],
+                choice.links[1]
             ));
         }
         for check in smoke.checks.iter().filter(|check| !check.passed) {

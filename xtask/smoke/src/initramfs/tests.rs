@@ -11,7 +11,9 @@ fn instructions(drivers: &[&str]) -> Instructions {
             files: vec![module_path("veth")],
         }],
         trials: vec![],
+        choices: vec![],
         payload: 1 << 20,
+        rate: 1 << 20,
         sabotage: None,
     }
 }

@@ -64,6 +64,7 @@ impl Group {
     /// Adds a check that nothing went wrong, as the observation's `error` tells.
     pub(super) fn no_error<'a, T>(
         &mut self,
+        prefix: &str,
         observation: Option<&'a T>,
         error: impl FnOnce(&'a T) -> &'a Option<String>,
     ) {
@@ -71,7 +72,7 @@ impl Group {
             let text = error.as_deref().unwrap_or("none");
             found(error.is_none(), text)
         });
-        self.check("error", "none", found);
+        self.check(format!("{prefix}error"), "none", found);
     }
 
     /// Adds a check that the whole payload arrived, and one that it is what was sent.

@@ -29,6 +29,28 @@ impl Ledger<'_> {
         }
     }
 
+    /// Whether each of these counted.
+    pub(super) fn all_counted<'c>(
+        &self,
+        wanted: impl IntoIterator<Item = &'c Counter>,
+    ) -> Option<Found> {
+        let counters = self.counters?;
+        let counted = |counter: &Counter| {
+            let value = of_end(counters, counter.end).get(counter.name);
+            value.is_some_and(|value| *value >= 1)
+        };
+        let wanted = wanted.into_iter().filter(|counter| self.applies(counter));
+        let missing = wanted.filter(|counter| !counted(counter));
+        let missing: Vec<_> = missing
+            .map(|counter| format!("{} at the {}", counter.name, end_name(counter.end)))
+            .collect();
+        Some(if missing.is_empty() {
+            found(true, "all of them")
+        } else {
+            found(false, format!("not {}", some_of(&missing)))
+        })
+    }
+
     /// None of these counted.
     pub(super) fn silent<'c>(
         &self,
@@ -49,10 +71,10 @@ impl Ledger<'_> {
     }
 
     /// Neither end counted a fault.
-    pub(super) fn faultless(&self, checks: &mut Group, faults: &[&Faults]) {
+    pub(super) fn faultless(&self, checks: &mut Group, prefix: &str, faults: &[&Faults]) {
         for end in [End::Client, End::Server] {
             let found = self.counters.map(|all| faultless(of_end(all, end), faults));
-            let name = format!("fault counters at the {}", end_name(end));
+            let name = format!("{prefix}fault counters at the {}", end_name(end));
             checks.check(name, "all 0", found);
         }
     }

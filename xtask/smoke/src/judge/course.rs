@@ -2,8 +2,9 @@
 
 use protocol::{Event, Step};
 
+use super::Expected;
 use super::checks::{Found, Group, found, some_of};
-use super::told::{STEPS, group};
+use super::told::{self, group};
 use crate::observed::{Observed, Seen};
 
 pub(super) fn boot(observed: &Observed) -> Group {
@@ -18,11 +19,12 @@ pub(super) fn boot(observed: &Observed) -> Group {
     checks
 }
 
-pub(super) fn report(observed: &Observed) -> Group {
+pub(super) fn report(expected: &Expected<'_>, observed: &Observed) -> Group {
     let mut checks = Group::new("report");
     let lines = (!observed.lines.is_empty()).then_some(observed.lines.as_slice());
-    let all = format!("all {} begun and ended, in order", STEPS.len());
-    checks.check("steps", all, lines.map(steps));
+    let wanted = told::steps(expected);
+    let all = format!("all {} begun and ended, in order", wanted.len());
+    checks.check("steps", all, lines.map(|lines| steps(&wanted, lines)));
     checks.check("failures", "none", lines.map(failures));
     let last = observed.lines.last();
     let last = last.map(|seen| match seen.line.event {
@@ -33,14 +35,14 @@ pub(super) fn report(observed: &Observed) -> Group {
     checks
 }
 
-fn steps(lines: &[Seen]) -> Found {
+fn steps(wanted: &[Step], lines: &[Seen]) -> Found {
     let events = lines.iter().map(|seen| &seen.line.event);
     let seen: Vec<_> = events
         .filter(|event| matches!(event, Event::Begin(_) | Event::End(_)))
         .collect();
-    let wanted = STEPS.map(|step| [Event::Begin(step), Event::End(step)]);
-    let wanted = wanted.as_flattened();
-    if seen.iter().copied().eq(wanted) {
+    let both = |step: &Step| [Event::Begin(*step), Event::End(*step)];
+    let events: Vec<_> = wanted.iter().flat_map(both).collect();
+    if seen.iter().copied().eq(&events) {
         return found(true, "all of them");
     }
     let missing = |event: &Event| !seen.contains(&event);
@@ -49,7 +51,7 @@ fn steps(lines: &[Seen]) -> Found {
         (_, true) => Some(format!("{} did not end", group(step))),
         _ => None,
     };
-    let missing: Vec<_> = STEPS.into_iter().filter_map(describe).collect();
+    let missing: Vec<_> = wanted.iter().copied().filter_map(describe).collect();
     found(
         false,
         if missing.is_empty() {

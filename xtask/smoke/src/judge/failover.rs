@@ -19,7 +19,7 @@ pub(super) fn checks(expected: &Expected<'_>, told: &Told<'_>, death: Death) -> 
     let mut checks = Group::new(group(of_death(death)));
     let failover = told.failover(death);
     let payload = expected.payload;
-    checks.no_error(failover, |failover| &failover.error);
+    checks.no_error("", failover, |failover| &failover.error);
     let arrived = failover.map(|failover| (failover.bytes, failover.first_wrong));
     checks.payload("", payload, arrived);
     checks.end("", failover.map(|failover| failover.ended));
@@ -36,7 +36,7 @@ pub(super) fn checks(expected: &Expected<'_>, told: &Told<'_>, death: Death) -> 
     let counters = failover.map(|failover| &failover.counters);
     let ledger = Ledger { told, counters };
     ledger.counted(&mut checks, expected.line.joins);
-    ledger.faultless(&mut checks, &[&expected.line.faults]);
+    ledger.faultless(&mut checks, "", &[&expected.line.faults]);
     checks
 }
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use model::kconfig::Value;
-use protocol::{Features, Step};
+use protocol::{Features, Kind, Step};
 
 use super::Expected;
 use super::checks::{Group, found};
 use super::told::{self, Told};
-use crate::line::{Feature, Kind, Provision};
+use crate::line::{Feature, Provision};
 
 const KINDS: [Kind; 3] = [Kind::CongestionControl, Kind::PathManager, Kind::Scheduler];
 
@@ -62,12 +62,8 @@ fn wanted(expected: &Expected<'_>, told: &Told<'_>, kind: Kind) -> BTreeMap<Stri
         .iter()
         .map(|name| (name.clone(), "the recipe wants it".to_owned()))
         .collect();
-    for feature in expected
-        .line
-        .features
-        .iter()
-        .filter(|known| known.kind == kind && !is_unlisted(known, told))
-    {
+    let listed = |known: &&Feature| known.kind == kind && !is_unlisted(known, told);
+    for feature in expected.line.features().filter(listed) {
         let why = match (feature.provision(expected.config), feature.symbol) {
             (None, _) => continue,
             (Some(_), None) => "every kernel has it".to_owned(),
@@ -96,7 +92,8 @@ fn listed(features: &Features, kind: Kind) -> &[String] {
     }
 }
 
-fn title(kind: Kind) -> &'static str {
+/// A kind, for people.
+pub(super) fn title(kind: Kind) -> &'static str {
     match kind {
         Kind::CongestionControl => "congestion control",
         Kind::PathManager => "path manager",

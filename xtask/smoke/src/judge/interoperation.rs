@@ -11,7 +11,7 @@ use super::told::{Told, group, of_end};
 pub(super) fn checks(expected: &Expected<'_>, told: &Told<'_>, mptcp: End) -> Group {
     let mut checks = Group::new(group(of_end(mptcp)));
     let other = told.interoperation(mptcp);
-    checks.no_error(other, |other| &other.error);
+    checks.no_error("", other, |other| &other.error);
     let arrived = other.map(|other| (other.bytes, other.first_wrong));
     checks.payload("", INTEROPERATION, arrived);
     checks.end("", other.map(|other| other.ended));

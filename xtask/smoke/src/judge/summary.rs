@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use model::smoke::{Capabilities, Carried, Cut, Ends, Point, Span};
+use model::smoke::{Capabilities, Carried, Choice, Cut, Ends, Point, Span};
 use protocol::{Direction, Event, Sample};
 
-use super::told::{STEPS, Told, group, of_death, of_family};
+use super::told::{STEPS, Told, group, of_death, of_family, of_kind};
 use crate::observed::Observed;
 use crate::text;
 
@@ -76,6 +76,21 @@ pub(super) fn links(told: &Told<'_>) -> Vec<Carried> {
         microseconds: way.duration,
     })
     .collect()
+}
+
+pub(super) fn choices(told: &Told<'_>) -> Vec<Choice> {
+    let chosen = told.chosen.iter().filter_map(|chosen| {
+        let way = chosen.way.as_ref()?;
+        Some(Choice {
+            group: group(of_kind(chosen.kind)).to_owned(),
+            name: harmless(&chosen.name),
+            payload: way.bytes,
+            subflows: chosen.subflows,
+            links: way.links,
+            microseconds: way.duration,
+        })
+    });
+    chosen.collect()
 }
 
 /// A direction by its name.

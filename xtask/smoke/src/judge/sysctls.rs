@@ -33,7 +33,10 @@ pub(super) fn checks(expected: &Expected<'_>, sysctls: Option<&Sysctls>) -> Grou
     for known in expected.line.sysctls {
         let there = value(known.name).is_some();
         if known.required || there || wanted.contains_key(known.name) {
-            known_sysctl(&mut checks, known, wanted.contains_key(known.name), sysctls);
+            if !wanted.contains_key(known.name) {
+                by_default(&mut checks, expected, known, value(known.name));
+            }
+            known_sysctl(&mut checks, known, sysctls);
         }
     }
     for (name, value) in line::values_of(expected.line, expected.smoke) {
@@ -42,15 +45,20 @@ pub(super) fn checks(expected: &Expected<'_>, sysctls: Option<&Sysctls>) -> Grou
     checks
 }
 
+/// The value that a sysctl has where the recipe says nothing of it.
+fn by_default(checks: &mut Group, expected: &Expected<'_>, known: &Sysctl, value: Option<&str>) {
+    let (default, why) = known.default.with(expected.config, expected.line);
+    let wanted = match why {
+        None => shown(&default).to_owned(),
+        Some(why) => format!("{default} ({why})"),
+    };
+    let there = value.map(|value| found(value == default, shown(value)));
+    checks.check(format!("{}, by default", known.name), wanted, there);
+}
+
 /// What is known of a sysctl that is there, or should be.
-fn known_sysctl(checks: &mut Group, known: &Sysctl, in_recipe: bool, sysctls: Option<&Sysctls>) {
+fn known_sysctl(checks: &mut Group, known: &Sysctl, sysctls: Option<&Sysctls>) {
     let name = known.name;
-    let value = sysctls
-        .and_then(|all| all.values.get(name))
-        .map(String::as_str);
-    if let Some(default) = known.default.filter(|_| !in_recipe) {
-        checks.equal(format!("{name}, by default"), default, value);
-    }
     if let Some(good) = known.good {
         is_taken(checks, name, good, sysctls);
     }

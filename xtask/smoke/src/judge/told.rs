@@ -1,14 +1,16 @@
 //! The observations of a report, each by what it is about.
 
 use protocol::{
-    Counters, Death, End, Event, Failover, Family, Features, Interoperation, Kernel, Log, Routed,
-    Sample, Step, Sysctls, Transfer,
+    Chosen, Counters, Death, End, Event, Failover, Family, Features, Interoperation, Kernel, Kind,
+    Log, Routed, Sample, Step, Sysctls, Transfer,
 };
 
+use super::Expected;
+use crate::line;
 use crate::observed::Seen;
 
-/// The steps, in their order.
-pub(super) const STEPS: [Step; 11] = [
+/// All steps, in their order.
+pub(super) const STEPS: [Step; 14] = [
     Step::Kernel,
     Step::Sysctls,
     Step::Features,
@@ -19,8 +21,23 @@ pub(super) const STEPS: [Step; 11] = [
     Step::TcpServer,
     Step::TcpClient,
     Step::TransferIpv6,
+    Step::PathManagers,
+    Step::Schedulers,
+    Step::CongestionControls,
     Step::Log,
 ];
+
+/// The steps that a kernel has to go through: those of choices only where it has any.
+pub(super) fn steps(expected: &Expected<'_>) -> Vec<Step> {
+    let choices: Vec<_> = line::proofs(expected.config, expected.line)
+        .map(|(feature, _)| of_kind(feature.kind))
+        .collect();
+    let wanted = |step: &Step| !KINDS.map(of_kind).contains(step) || choices.contains(step);
+    STEPS.into_iter().filter(wanted).collect()
+}
+
+/// The kinds of choices, in the order of their steps.
+pub(super) const KINDS: [Kind; 3] = [Kind::PathManager, Kind::Scheduler, Kind::CongestionControl];
 
 /// The group of checks that a step's observation is judged by.
 pub(super) fn group(step: Step) -> &'static str {
@@ -35,7 +52,19 @@ pub(super) fn group(step: Step) -> &'static str {
         Step::TcpServer => "tcp-server",
         Step::TcpClient => "tcp-client",
         Step::TransferIpv6 => "transfer-ipv6",
+        Step::PathManagers => "path-managers",
+        Step::Schedulers => "schedulers",
+        Step::CongestionControls => "congestion-controls",
         Step::Log => "kernel-log",
+    }
+}
+
+/// The step in which all things of a kind are selected in turn.
+pub(super) fn of_kind(kind: Kind) -> Step {
+    match kind {
+        Kind::PathManager => Step::PathManagers,
+        Kind::Scheduler => Step::Schedulers,
+        Kind::CongestionControl => Step::CongestionControls,
     }
 }
 
@@ -73,6 +102,7 @@ pub(super) struct Told<'a> {
     pub(super) transfers: Vec<&'a Transfer>,
     pub(super) failovers: Vec<&'a Failover>,
     pub(super) interoperations: Vec<&'a Interoperation>,
+    pub(super) chosen: Vec<&'a Chosen>,
     pub(super) log: Option<&'a Log>,
 }
 
@@ -88,6 +118,7 @@ impl<'a> Told<'a> {
                 Event::Transfer(transfer) => told.transfers.push(transfer),
                 Event::Failover(failover) => told.failovers.push(failover),
                 Event::Interoperation(other) => told.interoperations.push(other),
+                Event::Chosen(chosen) => told.chosen.extend(chosen),
                 Event::Log(log) => told.log = Some(log),
                 Event::Hello
                 | Event::Begin(_)
@@ -112,6 +143,11 @@ impl<'a> Told<'a> {
     pub(super) fn interoperation(&self, mptcp: End) -> Option<&'a Interoperation> {
         let mut all = self.interoperations.iter().copied();
         all.find(|other| other.mptcp == mptcp)
+    }
+
+    pub(super) fn chosen(&self, kind: Kind, name: &str) -> Option<&'a Chosen> {
+        let mut all = self.chosen.iter().copied();
+        all.find(|chosen| chosen.kind == kind && chosen.name == name)
     }
 
     /// Whether the kernel lists a counter of this name.

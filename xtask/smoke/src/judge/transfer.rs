@@ -17,7 +17,7 @@ pub(super) fn checks(expected: &Expected<'_>, told: &Told<'_>) -> [Group; 2] {
 fn of(expected: &Expected<'_>, told: &Told<'_>, family: Family) -> Group {
     let mut checks = Group::new(group(of_family(family)));
     let transfer = told.transfer(family);
-    checks.no_error(transfer, |transfer| &transfer.error);
+    checks.no_error("", transfer, |transfer| &transfer.error);
     for direction in WAYS {
         let in_direction = |way: &&Way| way.direction == direction;
         let way = transfer.and_then(|transfer| transfer.ways.iter().find(in_direction));
@@ -54,5 +54,5 @@ fn check_counters(
     ledger.counted(checks, line.sessions);
     ledger.counted(checks, line.joins);
     let faults = [&line.faults, &line.faults_of_working_links];
-    ledger.faultless(checks, &faults);
+    ledger.faultless(checks, "", &faults);
 }

@@ -1,15 +1,19 @@
 //! Linux 5.6 and later. Sysctls: net/mptcp/ctrl.c and Documentation/networking/mptcp-sysctl.rst;
-//! counters: net/mptcp/mib.c, as of 6.12; congestion controls: net/ipv4/Makefile and the `.name`s in
-//! net/ipv4/tcp_*.c. Distributions backport, so what came later than 5.6 is probed, never derived from a version.
+//! counters: net/mptcp/mib.c, as of 6.12. Distributions backport, so what came later than 5.6 is probed, never derived from a version.
 
 use model::recipe::Line;
-use protocol::{End, Implementation};
+use protocol::{End, Implementation, Kind};
 
-use super::{Counter, Facts, Faults, Feature, Kind, Sysctl};
+use super::{AtBoot, Counter, Facts, Faults, Feature, Load, Sysctl, congestion};
 
 pub(super) static FACTS: Facts = Facts {
     line: Line::Upstream,
     implementation: Implementation::Upstream,
+    emulated: Load {
+        payload: 8 << 20,
+        full_payload: 64 << 20,
+        rate: 50_000_000 / 8,
+    },
     sysctls: SYSCTLS,
     joins: &[
         always("MPJoinSynAckRx", End::Client),
@@ -69,7 +73,7 @@ pub(super) static FACTS: Facts = Facts {
         "net.mptcp.available_path_managers",
         "net.mptcp.available_schedulers",
     ],
-    features: FEATURES,
+    features: &[FEATURES, congestion::CONTROLS],
 };
 
 /// A counter that even the first kernels with it all have.
@@ -97,7 +101,7 @@ const fn number(name: &'static str, default: &'static str, good: &'static str) -
     Sysctl {
         name,
         required: false,
-        default: Some(default),
+        default: AtBoot::Is(default),
         good: Some(good),
         bad: &[],
         witness: None,
@@ -144,36 +148,17 @@ const SYSCTLS: &[Sysctl] = &[
     number("net.mptcp.add_addr_v6_port_drop_ts", "1", "0"),
 ];
 
-const fn congestion_control(
-    symbol: &'static str,
-    name: &'static str,
-    module: &'static str,
-) -> Feature {
-    Feature {
-        kind: Kind::CongestionControl,
-        name,
-        symbol: Some(symbol),
-        module,
-        listed_by: None,
-    }
-}
-
 // No symbol decides on path managers or schedulers: what a kernel has of them, it always has. Of path managers,
 // userspace came with 5.19; before net.mptcp.scheduler (6.6) no kernel names its scheduler.
 const FEATURES: &[Feature] = &[
-    Feature {
-        kind: Kind::CongestionControl,
-        name: "reno",
-        symbol: None,
-        module: "tcp_reno",
-        listed_by: None,
-    },
     Feature {
         kind: Kind::PathManager,
         name: "kernel",
         symbol: None,
         module: "mptcp",
         listed_by: None,
+        chosen_by: None,
+        proof: None,
     },
     Feature {
         kind: Kind::Scheduler,
@@ -181,21 +166,7 @@ const FEATURES: &[Feature] = &[
         symbol: None,
         module: "mptcp",
         listed_by: Some("net.mptcp.scheduler"),
+        chosen_by: None,
+        proof: None,
     },
-    congestion_control("TCP_CONG_BBR", "bbr", "tcp_bbr"),
-    congestion_control("TCP_CONG_BIC", "bic", "tcp_bic"),
-    congestion_control("TCP_CONG_CDG", "cdg", "tcp_cdg"),
-    congestion_control("TCP_CONG_CUBIC", "cubic", "tcp_cubic"),
-    congestion_control("TCP_CONG_DCTCP", "dctcp", "tcp_dctcp"),
-    congestion_control("TCP_CONG_HSTCP", "highspeed", "tcp_highspeed"),
-    congestion_control("TCP_CONG_HTCP", "htcp", "tcp_htcp"),
-    congestion_control("TCP_CONG_HYBLA", "hybla", "tcp_hybla"),
-    congestion_control("TCP_CONG_ILLINOIS", "illinois", "tcp_illinois"),
-    congestion_control("TCP_CONG_LP", "lp", "tcp_lp"),
-    congestion_control("TCP_CONG_NV", "nv", "tcp_nv"),
-    congestion_control("TCP_CONG_SCALABLE", "scalable", "tcp_scalable"),
-    congestion_control("TCP_CONG_VEGAS", "vegas", "tcp_vegas"),
-    congestion_control("TCP_CONG_VENO", "veno", "tcp_veno"),
-    congestion_control("TCP_CONG_WESTWOOD", "westwood", "tcp_westwood"),
-    congestion_control("TCP_CONG_YEAH", "yeah", "tcp_yeah"),
 ];

@@ -6,7 +6,7 @@ use model::smoke::{Smoke, Verdict};
 use protocol::Event;
 
 use super::page;
-use crate::testing::{HOSTILE, good, result, retry};
+use crate::testing::{HOSTILE, good, out_of_tree, result, result_of, retry};
 
 fn acts(character: char) -> bool {
     character.is_control() && character != '\n'
@@ -40,6 +40,26 @@ fn a_passed_page_holds_everything() {
         assert!(!text.contains(outside), "{outside}");
     }
     assert!(!text.contains(acts));
+}
+
+#[test]
+fn choices_are_shown_where_there_are_any() {
+    assert!(!page(&result(&good()), b"").contains("<h2>Choices</h2>"));
+    let mut smoke = result_of(out_of_tree::judged(&out_of_tree::good()));
+    smoke.choices[0].name = String::from_utf8_lossy(HOSTILE).into_owned();
+    smoke.choices[1].subflows = None;
+    let text = page(&smoke, b"");
+    for part in [
+        "<h2>Choices</h2>",
+        "Path managers",
+        "Schedulers",
+        "Congestion controls",
+        "redundant",
+        "mctcpdesync",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    assert!(!text.contains("<script") && !text.contains(acts));
 }
 
 #[test]

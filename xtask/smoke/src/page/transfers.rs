@@ -97,7 +97,8 @@ fn table(ways: &[&Carried], points: &[Point]) -> Markup {
     }
 }
 
-fn share(links: [u64; 2], link: usize) -> Markup {
+/// What a link carried, and which part that is of both.
+pub(super) fn share(links: [u64; 2], link: usize) -> Markup {
     let total = float(links[0]) + float(links[1]);
     let percent = if total > 0.0 {
         float(links[link]) / total * 100.0
