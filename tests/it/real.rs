@@ -27,3 +27,5 @@ mod packages;
 mod prepared;
 #[path = "real/smoke.rs"]
 mod smoke;
+#[path = "real/toy_kernel.rs"]
+mod toy_kernel;

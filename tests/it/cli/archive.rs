@@ -14,10 +14,12 @@ use crate::support::{Archive, Deb, Package, Release, Run, Scratch};
 const LOCK: &str = "recipes/tiny.lock";
 
 fn source(version: &str) -> Package {
-    let content = Deb::default().file(
-        "usr/src/linux-source-6.12.tar.xz",
-        &format!("Linux {version}\n"),
-    );
+    source_of(version, format!("Linux {version}\n"))
+}
+
+/// The package of a kernel's source, which holds this archive of it.
+pub(super) fn source_of(version: &str, archive: impl Into<Vec<u8>>) -> Package {
+    let content = Deb::default().file("usr/src/linux-source-6.12.tar.xz", archive);
     Package::with("linux-source-6.12", version, "all", "", &content)
 }
 
@@ -40,7 +42,7 @@ fn updates() -> Release {
     Release::new("stable-updates", &[source("6.12.10-1")])
 }
 
-fn lock(scratch: &Scratch, archive: &Archive, arguments: &[&str]) -> Run {
+pub(super) fn lock(scratch: &Scratch, archive: &Archive, arguments: &[&str]) -> Run {
     let mirror = archive.mirror();
     let arguments = [&["--mirror", &mirror, "lock"], arguments].concat();
     scratch.xtask(&arguments)
@@ -55,7 +57,7 @@ fn locked_version(scratch: &Scratch, recipe: &str) -> String {
 }
 
 /// The names of the objects in the store, each of which must have the bytes of its name.
-fn objects(scratch: &Scratch) -> Vec<String> {
+pub(super) fn objects(scratch: &Scratch) -> Vec<String> {
     let partial = files(&scratch.cache().join("partial"));
     assert_eq!(partial, [""; 0], "nothing partial is left");
     let names = files(&scratch.cache().join("sha256"));
@@ -67,7 +69,7 @@ fn objects(scratch: &Scratch) -> Vec<String> {
     names
 }
 
-fn files(folder: &Path) -> Vec<String> {
+pub(super) fn files(folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         if entry.path().is_dir() {

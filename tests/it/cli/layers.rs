@@ -4,13 +4,7 @@ use serde_json::{Value, json};
 
 use super::each;
 use crate::support::Scratch;
-
-/// In place of `line = "upstream"`.
-const OUT_OF_TREE: &str = r#"line = "out-of-tree"
-release = "0.96"
-path-manager = "fullmesh"
-scheduler = "default"
-congestion-control = "lia""#;
+use crate::support::scratch::OUT_OF_TREE;
 
 fn shown(scratch: &Scratch, recipe: &str) -> Value {
     scratch

@@ -10,6 +10,7 @@ mod layers;
 mod locks;
 mod names;
 mod smoke;
+mod sources;
 
 /// Compares a run with its snapshot, digests, ports and folders left out.
 macro_rules! assert_run {

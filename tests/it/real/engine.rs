@@ -33,7 +33,10 @@ pub(crate) fn containers(session: &str) -> Vec<Value> {
 
 /// The names of a session's volumes.
 pub(crate) fn volumes(session: &str) -> Vec<String> {
-    let list = get(&format!("/volumes?filters={}", label_filter(session)));
+    volume_names(&get(&format!("/volumes?filters={}", label_filter(session))))
+}
+
+fn volume_names(list: &Value) -> Vec<String> {
     let volumes = list["Volumes"].as_array().cloned().unwrap_or_default();
     volumes
         .iter()
@@ -59,6 +62,26 @@ pub(crate) fn images() -> Vec<String> {
 /// Removes an image, if it is there.
 pub(crate) fn remove_image(name: &str) {
     ask("DELETE", &format!("/images/{name}?force=true"));
+}
+
+/// Gives an image another name.
+pub(crate) fn tag_image(name: &str, repository: &str, tag: &str) {
+    let repository = percent_encoded(repository);
+    let answer = ask(
+        "POST",
+        &format!("/images/{name}/tag?repo={repository}&tag={tag}"),
+    );
+    assert_eq!(answer, "", "{name} can be named {repository}:{tag}");
+}
+
+/// The names of all volumes.
+pub(crate) fn all_volumes() -> Vec<String> {
+    volume_names(&get("/volumes"))
+}
+
+/// Removes a volume, if it is there.
+pub(crate) fn remove_volume(name: &str) {
+    ask("DELETE", &format!("/volumes/{name}"));
 }
 
 /// What a container is for.

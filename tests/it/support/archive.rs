@@ -27,18 +27,18 @@ pub(crate) struct Package {
 /// The content of a package.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Deb {
-    files: Vec<(String, String)>,
+    files: Vec<(String, Vec<u8>)>,
 }
 
 impl Deb {
     /// Adds a file.
-    pub(crate) fn file(mut self, path: &str, text: &str) -> Self {
-        self.files.push((format!("./{path}"), text.to_owned()));
+    pub(crate) fn file(mut self, path: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.files.push((format!("./{path}"), content.into()));
         self
     }
 
     fn build(&self, control: &str) -> Vec<u8> {
-        let control = gzip(&tar(&[("./control".to_owned(), control.to_owned())]));
+        let control = gzip(&tar(&[("./control".to_owned(), control.into())]));
         let members = [
             ("debian-binary", b"2.0\n".to_vec()),
             ("control.tar.gz", control),
@@ -71,7 +71,7 @@ impl Package {
             version,
             "amd64",
             "",
-            &Deb::default().file("usr/share/doc/x", &format!("{name} {version}\n")),
+            &Deb::default().file("usr/share/doc/x", format!("{name} {version}\n")),
         )
     }
 
@@ -326,15 +326,15 @@ fn rfc1123(unix: u64) -> String {
     )
 }
 
-fn tar(files: &[(String, String)]) -> Vec<u8> {
+fn tar(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
-    for (path, text) in files {
+    for (path, content) in files {
         let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
+        header.set_size(content.len() as u64);
         header.set_mode(0o644);
         header.set_mtime(BUILT);
         builder
-            .append_data(&mut header, path, text.as_bytes())
+            .append_data(&mut header, path, &content[..])
             .expect("writing to memory");
     }
     builder.into_inner().expect("writing to memory")

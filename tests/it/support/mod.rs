@@ -7,9 +7,11 @@
 )]
 
 pub(crate) mod archive;
+pub(crate) mod kernel;
 pub(crate) mod run;
 pub(crate) mod scratch;
 
 pub(crate) use archive::{Archive, Deb, Package, Release};
+pub(crate) use kernel::{Kernel, Served, Tar};
 pub(crate) use run::Run;
 pub(crate) use scratch::Scratch;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use builder::project::Project;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use model::lock::{ContainerLock, Lock as _, RecipeLock, recipe_definition};
 use tempfile::TempDir;
 
@@ -15,6 +15,13 @@ use super::run::{Run, Running};
 const DEADLINE: Duration = Duration::from_secs(120);
 /// A container engine that is nowhere.
 const NO_ENGINE: &str = "unix:///nonexistent/docker.sock";
+
+/// What the tests' recipes choose of out-of-tree MPTCP.
+pub(crate) const OUT_OF_TREE: &str = r#"line = "out-of-tree"
+release = "0.96"
+path-manager = "fullmesh"
+scheduler = "default"
+congestion-control = "lia""#;
 
 /// A temporary folder with `project`, `cache`, `config` and `home`.
 #[derive(Debug)]
@@ -110,6 +117,30 @@ impl Scratch {
         }
     }
 
+    /// Adds recipe `oot`: release 0.96 of the out-of-tree line from this source, built in container `box` by a
+    /// compiler that can.
+    pub(crate) fn out_of_tree(self, source: &str) -> Self {
+        let recipe = self.read("recipes/tiny.toml");
+        let (head, rest) = recipe.split_once("[mptcp]").expect("the line");
+        let (_, config) = rest.split_once("[config]").expect("the configuration");
+        let (config, _) = config.split_once("[smoke]").expect("the smoke boot");
+        let mptcp = format!("[mptcp]\n{OUT_OF_TREE}\n");
+        let text = format!("{head}{mptcp}\n{source}\n[config]{config}");
+        let text = text.replace("release = \"13\"", "release = \"12\"");
+        self.write("recipes/oot.toml", text.replace("-tiny", "-oot"));
+        self.compiler("12");
+        self
+    }
+
+    /// Puts another major version of gcc into the lock of container `box`.
+    pub(crate) fn compiler(&self, major: &str) {
+        let lock = self.read("containers/box.lock");
+        let (before, rest) = lock.split_once("\"4:").expect("gcc");
+        let (_, rest) = rest.split_once('.').expect("its version");
+        self.write("containers/box.lock", format!("{before}\"4:{major}.{rest}"));
+        self.seal_container("box");
+    }
+
     /// What one run may take.
     pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -124,6 +155,12 @@ impl Scratch {
     /// The cache folder.
     pub(crate) fn cache(&self) -> PathBuf {
         self.folder.path().join("cache")
+    }
+
+    /// A path beside the project.
+    pub(crate) fn beside(&self, name: &str) -> Utf8PathBuf {
+        let path = self.folder.path().canonicalize().expect("a folder");
+        Utf8PathBuf::from_path_buf(path.join(name)).expect("a UTF-8 path")
     }
 
     /// The text of a file of the project.

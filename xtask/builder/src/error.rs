@@ -65,6 +65,7 @@ pub enum BuildError {
     },
     /// A source cannot be had, or is none.
     #[error("the source of recipe `{recipe}` cannot be used")]
+    #[diagnostic(help("{}", source.advice()))]
     Source {
         /// The recipe.
         recipe: Name,
@@ -344,7 +345,7 @@ pub enum BuildError {
     },
     /// Locks that do not hold what the archive has now.
     #[error("the lock of `{name}` is outdated:\n  {}", changes.join("\n  "))]
-    #[diagnostic(help("run `cargo xtask lock {name}` and commit the file it writes"))]
+    #[diagnostic(help("run `cargo xtask lock --update {name}` and commit the file it writes"))]
     Outdated {
         /// Whose lock.
         name: Name,

@@ -103,7 +103,10 @@ impl Planned {
             return Err(BuildError::WrongTree {
                 recipe: self.recipe.name.clone(),
                 reason,
-                help: "correct `[mptcp]` or the source in the recipe",
+                help: match self.own_source {
+                    Some(_) => "name another revision, or a recipe for such a kernel",
+                    None => "correct `[mptcp]` or the source in the recipe",
+                },
             });
         }
         check_compiler(
@@ -180,6 +183,11 @@ impl Known {
         let mut warnings = Vec::new();
         if let Self::Unlocked(unlocked) = self {
             warnings.push(format!("not locked: needs {}", unlocked.needs));
+        }
+        if matches!(self, Self::Planned(planned) if planned.plan.unpinned) {
+            warnings.push(
+                "not pinned: the source is your own, so the result is never released".to_owned(),
+            );
         }
         let recipe = self.recipe();
         let series = recipe.out_of_tree.as_ref();

@@ -257,7 +257,10 @@ impl Project {
     }
 
     /// The patches beside the recipe must be those that were locked.
-    pub(crate) fn check_patches(
+    ///
+    /// # Errors
+    /// One was changed, or cannot be read.
+    pub fn check_patches(
         &self,
         recipe: &Recipe,
         lock: Option<&RecipeLock>,
@@ -267,10 +270,10 @@ impl Project {
         for patch in locked.iter().filter(|patch| patch.url.is_none()) {
             let found = Sha256::of(self.patch(&patch.name)?);
             if found != patch.sha256 {
-                return Err(LockError::Stale {
-                    path: format!("recipes/{}.lock (patch {})", recipe.name, patch.name),
-                    expected: found,
-                    found: patch.sha256,
+                return Err(LockError::StalePatch {
+                    patch: patch.name.clone(),
+                    expected: patch.sha256,
+                    found,
                     name: recipe.name.clone(),
                 }
                 .into());

@@ -348,6 +348,9 @@ pub fn rule_violations(line: Line, config: &DotConfig) -> Vec<String> {
         Line::OutOfTree if *config.named("IPV6") == Value::Module => {
             violations.push("IPV6 is a module: out-of-tree MPTCP then vanishes without a word; build it in, or switch it off".to_owned());
         }
+        Line::OutOfTree if *config.named("MPTCP_FULLMESH") == Value::No => {
+            violations.push("MPTCP_FULLMESH is n: the smoke boot lacks the path manager that makes second subflows".to_owned());
+        }
         Line::Upstream if on("IPV6") && !on("MPTCP_IPV6") => {
             violations.push(
                 "MPTCP_IPV6 is n although IPv6 is built in: connections over IPv6 stay plain TCP"
@@ -493,7 +496,7 @@ mod tests {
             .iter()
             .filter_map(|lacking| Some(format!("{}=y\n", lacking.split(' ').next()?)))
             .collect();
-        let good = &format!("{good}{boots}");
+        let good = &format!("{good}{boots}CONFIG_MPTCP_FULLMESH=m\n");
         let violations = |line, text: &str| rule_violations(line, &DotConfig::parse(text).unwrap());
         assert_eq!(violations(Line::Upstream, good), [""; 0]);
         assert_eq!(violations(Line::OutOfTree, good), [""; 0]);
@@ -511,6 +514,9 @@ mod tests {
             );
             assert_eq!(violations(Line::Upstream, &broken).len(), 1, "{symbol}");
         }
+        let alone = good.replace("CONFIG_MPTCP_FULLMESH=m\n", "");
+        assert_eq!(violations(Line::Upstream, &alone), [""; 0]);
+        assert!(violations(Line::OutOfTree, &alone)[0].starts_with("MPTCP_FULLMESH is n"));
         let module = good.replace("CONFIG_IPV6=y", "CONFIG_IPV6=m");
         assert!(violations(Line::OutOfTree, &module)[0].starts_with("IPV6 is a module"));
         assert!(violations(Line::Upstream, &module)[0].starts_with("IPV6 is a module"));

@@ -147,6 +147,21 @@ pub enum LockError {
         /// The recipe or container.
         name: Name,
     },
+    /// A patch beside the recipe changed after it was locked.
+    #[error(
+        "recipes/patches/{patch} changed after recipe `{name}` was locked: {expected} expected, found {found}"
+    )]
+    #[diagnostic(help("run `cargo xtask lock {name}` and commit the file it writes"))]
+    StalePatch {
+        /// The patch.
+        patch: String,
+        /// Its digest in the lock.
+        expected: Sha256,
+        /// Its digest now.
+        found: Sha256,
+        /// The recipe.
+        name: Name,
+    },
     /// Somebody changed the file.
     #[error("{path} was edited: its content has digest {found}, and it says {expected}")]
     #[diagnostic(help("restore the file, or run `cargo xtask lock {name}` to write it anew"))]

@@ -182,7 +182,8 @@ struct Clock {
 }
 
 impl Clock {
-    /// A package keeps its version; another source has the kernel's, and what tells it from others of the same.
+    /// A package keeps its version, patched or not; another source has the kernel's, and what tells it from others
+    /// of the same.
     fn of(
         recipe: &Recipe,
         package: Option<&LockedInput>,
@@ -190,8 +191,7 @@ impl Clock {
         own: bool,
     ) -> Option<Self> {
         let revision = recipe.revision;
-        let Some(source) = source else {
-            let package = package?;
+        if let Some(package) = package {
             let version = &package.package.version;
             let without_epoch = version
                 .split_once(':')
@@ -200,7 +200,8 @@ impl Clock {
                 version: format!("{without_epoch}+mptcp{revision}"),
                 timestamp: package.timestamp,
             });
-        };
+        }
+        let source = source?;
         let mut version = source.kernel.debian();
         match (source.mptcp, &source.git) {
             (Some(release), _) => version.push_str(&format!("+mptcp{release}")),

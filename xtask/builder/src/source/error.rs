@@ -4,6 +4,7 @@ use std::io;
 
 use host::category::Category;
 use host::git::GitError;
+use host::store::StoreError;
 use model::version::{KernelVersion, MalformedVersion};
 
 use super::patches::PatchError;
@@ -12,8 +13,11 @@ use super::patches::PatchError;
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// It cannot be read or passed on.
-    #[error("the source cannot be read: {0}")]
+    #[error("the source cannot be read")]
     Io(#[from] io::Error),
+    /// What was downloaded is not what it was any more, or not there.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// An entry that no source tree has.
     #[error("the source holds `{}`: {reason}", path.escape_debug())]
     Unsafe {
@@ -66,10 +70,31 @@ impl SourceError {
         Self::Unsafe { path, reason }
     }
 
+    /// What to do about it, for people.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "run the same again: what is missing is downloaded anew",
+            Self::Io(_) => {
+                "look whether what `[source]` of the recipe names is a whole archive of a kernel"
+            }
+            Self::Patch(_) => {
+                "put the patch right, or take it out of `[[source.patches]]` of the recipe"
+            }
+            Self::Git(error) => match error.category() {
+                Category::Host => {
+                    "try again later, or name another address of the repository in the recipe"
+                }
+                _ => "correct `[source.git]` of the recipe",
+            },
+            _ => "name a kernel with MPTCP in `[source]` of the recipe",
+        }
+    }
+
     /// Who has to act.
     pub fn category(&self) -> Category {
         match self {
             Self::Git(error) => error.category(),
+            Self::Store(error) => error.category(),
             _ => Category::Input,
         }
     }

@@ -19,6 +19,10 @@ use super::patches::Patches;
 use super::tree::{MAX_TREE, Tree, TreeWriter};
 use crate::fetch;
 
+/// The most that a tar archive may say of one entry besides its header, in bytes: two names of 4096, and some
+/// times and owners.
+const MAX_REMARKS: u64 = 64 << 10;
+
 /// What a source tree is read from; all of it is on this machine.
 pub(crate) enum Origin<'a> {
     /// A package that holds a compressed tar of it.
@@ -63,10 +67,8 @@ impl Origin<'_> {
                 size,
                 sha256,
             } => {
-                store.verify(sha256).map_err(io::Error::other)?;
-                let file = store
-                    .open_verified(sha256, *size)
-                    .map_err(io::Error::other)?;
+                store.verify(sha256)?;
+                let file = store.open_verified(sha256, *size)?;
                 from_tarball(name, file, &mut tree)?;
             }
             Self::Commit {
@@ -91,7 +93,7 @@ fn from_package(
     package: &LockedPackage,
     tree: &mut Writer<'_>,
 ) -> Result<(), SourceError> {
-    let file = fetch::open(store, package).map_err(io::Error::other)?;
+    let file = fetch::open(store, package)?;
     let data = deb::open(file).map_err(io::Error::other)?;
     let mut data = tar::Archive::new(data.data(MAX_TREE).map_err(io::Error::other)?);
     let wanted = format!("usr/src/{}.tar.xz", package.name);
@@ -122,17 +124,21 @@ fn from_tarball(
 /// A tar whose entries are all in one folder, which goes.
 fn from_tar(tar: impl Read, tree: &mut Writer<'_>) -> Result<(), SourceError> {
     let mut top: Option<String> = None;
-    for entry in tar::Archive::new(tar).entries()? {
+    let mut before = Remarks::default();
+    // The tar crate would hold remarks in memory, however long they are.
+    for entry in tar::Archive::new(tar).entries()?.raw(true) {
         let mut entry = entry?;
-        let kind = entry.header().entry_type();
-        // git archive and others write remarks of their own.
-        if kind.is_pax_global_extensions() {
+        if before.take(&mut entry)? {
             continue;
         }
-        let raw = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let remarks = std::mem::take(&mut before);
+        let kind = entry.header().entry_type();
+        let path = remarks
+            .path
+            .unwrap_or_else(|| entry.path_bytes().into_owned());
+        let raw = String::from_utf8_lossy(&path).into_owned();
         let unsafe_entry = |reason: String| SourceError::unsafe_tree(&raw, reason);
-        let path =
-            safe_path(&entry.path_bytes()).map_err(|error| unsafe_entry(error.to_string()))?;
+        let path = safe_path(&path).map_err(|error| unsafe_entry(error.to_string()))?;
         let (first, path) = path.split_once('/').unwrap_or((&path, ""));
         if *top.get_or_insert_with(|| first.to_owned()) != first {
             return Err(unsafe_entry(
@@ -144,7 +150,10 @@ fn from_tar(tar: impl Read, tree: &mut Writer<'_>) -> Result<(), SourceError> {
         }
         let (mode, mtime) = (entry.header().mode()?, entry.header().mtime()?);
         if kind.is_symlink() {
-            let target = entry.link_name_bytes().unwrap_or_default();
+            let target = remarks
+                .target
+                .or_else(|| Some(entry.link_name_bytes()?.into_owned()));
+            let target = target.unwrap_or_default();
             let target = std::str::from_utf8(&target)
                 .map_err(|_| unsafe_entry("it is a link to no UTF-8".to_owned()))?;
             tree.link(path, target)?;
@@ -153,11 +162,80 @@ fn from_tar(tar: impl Read, tree: &mut Writer<'_>) -> Result<(), SourceError> {
             tree.file(path, mode & 0o100 != 0, mtime, size, &mut entry)?;
         } else {
             return Err(unsafe_entry(format!(
-                "it is a {kind:?}; files, folders and symbolic links are expected"
+                "it is {}; files, folders and symbolic links are expected",
+                named(kind)
             )));
         }
     }
     Ok(())
+}
+
+/// What people call an entry that no source has.
+fn named(kind: tar::EntryType) -> String {
+    use tar::EntryType;
+    match kind {
+        EntryType::Link => "a hard link".to_owned(),
+        EntryType::Block | EntryType::Char => "a device".to_owned(),
+        EntryType::Fifo => "a named pipe".to_owned(),
+        EntryType::GNUSparse => "a sparse file".to_owned(),
+        other => format!("of type {:?}", char::from(other.as_byte())),
+    }
+}
+
+/// What stands before an entry about it, in entries of their own: names that do not fit into its header.
+#[derive(Debug, Default)]
+struct Remarks {
+    path: Option<Vec<u8>>,
+    target: Option<Vec<u8>>,
+}
+
+impl Remarks {
+    /// Takes an entry that is about the next one, or about all; `false` for any other.
+    fn take(&mut self, entry: &mut tar::Entry<'_, impl Read>) -> Result<bool, SourceError> {
+        let kind = entry.header().entry_type();
+        // git archive and others write remarks of their own about all.
+        if kind.is_pax_global_extensions() {
+            return Ok(true);
+        }
+        if !kind.is_gnu_longname() && !kind.is_gnu_longlink() && !kind.is_pax_local_extensions() {
+            return Ok(false);
+        }
+        let (path, size) = (entry.path_bytes().into_owned(), entry.size());
+        let unsafe_entry =
+            |reason: String| SourceError::unsafe_tree(&String::from_utf8_lossy(&path), reason);
+        if size > MAX_REMARKS {
+            return Err(unsafe_entry(format!(
+                "the name of an entry is said in {size} bytes, and at most {MAX_REMARKS} are taken"
+            )));
+        }
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes)?;
+        if kind.is_pax_local_extensions() {
+            for extension in tar::PaxExtensions::new(&bytes) {
+                let extension = extension?;
+                let value = extension.value_bytes().to_vec();
+                match extension.key_bytes() {
+                    b"path" => self.path = Some(value),
+                    b"linkpath" => self.target = Some(value),
+                    b"size" => {
+                        let reason = "it has a size that does not fit into its header";
+                        return Err(unsafe_entry(reason.to_owned()));
+                    }
+                    _ => {}
+                }
+            }
+            return Ok(true);
+        }
+        while bytes.last() == Some(&0) {
+            bytes.pop();
+        }
+        if kind.is_gnu_longname() {
+            self.path = Some(bytes);
+        } else {
+            self.target = Some(bytes);
+        }
+        Ok(true)
+    }
 }
 
 fn from_commit(

@@ -25,15 +25,15 @@ fn kernel<'a>() -> Vec<Entry<'a>> {
 
 fn write(
     entries: &[Entry<'_>],
-    patch: &str,
+    diff: &str,
 ) -> Result<(Tree, BTreeMap<String, String>), SourceError> {
     let mut bytes = Vec::new();
     let mut patches = Vec::new();
-    if !patch.is_empty() {
+    if !diff.is_empty() {
         let name = "a.patch".to_owned();
         patches.push(PatchFile {
             name,
-            bytes: patch.as_bytes().to_vec(),
+            bytes: diff.as_bytes().to_vec(),
         });
     }
     let mut writer = TreeWriter::new(&mut bytes, Patches::new(patches)?);

@@ -155,11 +155,9 @@ fn check_one(project: &Project, subject: &Subject) -> Result<Row, BuildError> {
         Subject::Recipe(name) => {
             let recipe = project.recipe(name)?;
             let container = project.container(recipe.container.value.as_str())?;
-            Ok(recipe_row(
-                name,
-                &project.recipe_lock(&recipe, &container)?,
-                state,
-            ))
+            let lock = project.recipe_lock(&recipe, &container)?;
+            project.check_patches(&recipe, Some(&lock))?;
+            Ok(recipe_row(name, &lock, state))
         }
     }
 }

@@ -104,7 +104,7 @@ impl SourceLayer {
             Some(Origin::Package(_)) => &[],
             Some(Origin::Git { url, reference }) => &[
                 ("source.git.url", url.is_none()),
-                ("source.git.commit", reference.is_none()),
+                ("source.git.commit`, `tag` or `branch", reference.is_none()),
             ],
             Some(Origin::Tarball { url, sha256 }) => &[
                 ("source.tarball.url", url.is_none()),

@@ -1,0 +1,358 @@
+//! A toy: a tree that has what this tool asks of a kernel's build, and is none. Nothing is compiled, and nothing of
+//! what comes out would boot; it replaces no real kernel.
+//!
+//! It shows where no kernel of the out-of-tree line can be had that a commit comes from a real git server, is built
+//! without it later, and that packages come out the same although a kernel of that age packages them in another way
+//! each time.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use formats::deb;
+use model::digest::Sha256;
+use model::lock::{ContainerLock, Lock as _};
+use model::plan::canonical_json;
+use serde_json::Value;
+
+use crate::engine;
+use crate::prepared::{Ready, assert_says};
+use crate::support::{Kernel, Served};
+
+/// How long a build of it may take; it takes ten seconds.
+const BUILD: Duration = Duration::from_secs(5 * 60);
+/// The most that a package may unpack to.
+const MAX_DATA: u64 = 1 << 20;
+/// The release that the kernel would report.
+const RELEASE: &str = "5.4.230-toy";
+
+/// Modules of both kinds: one that is asked for by another name, and one that Kconfig cannot make the default.
+const RECIPE: &str = r#"summary = "A toy: a tree that only looks like a kernel"
+architecture = "amd64"
+container = "toy-box"
+version-suffix = "-toy"
+
+[target]
+distribution = "debian"
+release = "13"
+format = "deb"
+
+[mptcp]
+line = "out-of-tree"
+release = "0.96"
+path-manager = "fullmesh"
+scheduler = "blest"
+congestion-control = "lia"
+
+[mptcp.schedulers]
+roundrobin = "module"
+blest = "module"
+
+[config]
+base.target = "tinyconfig"
+fragments = ["mptcp-out-of-tree.config", "toy.config"]
+
+"#;
+
+/// What the smoke boot of a real kernel would need.
+const FRAGMENT: &str = "CONFIG_BLK_DEV_INITRD=y
+CONFIG_DEVTMPFS=y
+CONFIG_SERIAL_8250_CONSOLE=y
+CONFIG_VIRTIO_PCI=y
+CONFIG_VIRTIO_CONSOLE=y
+CONFIG_NET_NS=y
+CONFIG_VETH=y
+CONFIG_NET_SCH_NETEM=y
+";
+
+/// The targets that the build calls.
+const MAKEFILE: &str = r#"VERSION = 5
+PATCHLEVEL = 4
+SUBLEVEL = 230
+EXTRAVERSION =
+RELEASE = $(VERSION).$(PATCHLEVEL).$(SUBLEVEL)$(EXTRAVERSION)$(shell cat localversion* 2>/dev/null)$(shell sed -n 's/^CONFIG_LOCALVERSION="\(.*\)"/\1/p' $(O)/.config)
+
+.PHONY: tinyconfig olddefconfig syncconfig kernelrelease bindeb-pkg
+tinyconfig:
+	echo CONFIG_TOY=y > $(O)/.config
+olddefconfig syncconfig:
+	true
+kernelrelease:
+	@echo $(RELEASE)
+bindeb-pkg:
+	sh scripts/package/builddeb $(O) $(RELEASE)
+"#;
+
+/// Of several settings of a symbol, the last one counts.
+const MERGE_CONFIG: &str = r#"#!/bin/sh
+# Called as `merge_config.sh -m -O FOLDER FILE...`.
+set -eu
+shift 3
+cat "$@" > merged
+sed -n 's/^# \(CONFIG_[A-Za-z0-9_]*\) is not set$/\1 &/p; s/^\(CONFIG_[A-Za-z0-9_]*\)=.*/\1 &/p' merged |
+    awk '{ symbol = $1; sub(/^[^ ]* /, ""); lines[symbol] = $0 } END { for (symbol in lines) print lines[symbol] }' |
+    sort > .config
+"#;
+
+/// Packages as builddeb of Linux 5.4 makes them, and worse: the archive of the changelog keeps its time, here one
+/// that never comes again, the sums are in an order of chance, and so is the size.
+const BUILDDEB: &str = r#"#!/bin/sh
+set -eu
+objects=$1 release=$2
+chance() { od -An -N2 -tu2 /dev/urandom | tr -d ' '; }
+mkdir -p "$objects/include/config"
+echo "$release" > "$objects/include/config/kernel.release"
+
+# package NAME FILE TEXT FILE TEXT
+package() {
+    folder=$objects/debian/$1
+    mkdir -p "$folder/DEBIAN" "$folder/usr/share/doc/$1"
+    for file in "$2" "$4"; do mkdir -p "$folder/${file%/*}"; done
+    printf '%s' "$3" > "$folder/$2"
+    printf '%s' "$5" > "$folder/$4"
+    changelog=$folder/usr/share/doc/$1/changelog.Debian
+    echo "linux ($KDEB_PKGVERSION)  $(date -R)" > "$changelog"
+    touch -d "@$(($(date +%s) + $(chance)))" "$changelog"
+    gzip "$changelog"
+    (cd "$folder" && find . -type f ! -path './DEBIAN/*' -printf '%P\n' | sort -R | xargs md5sum > DEBIAN/md5sums)
+    cat > "$folder/DEBIAN/control" <<CONTROL
+Package: $1
+Version: $KDEB_PKGVERSION
+Architecture: amd64
+Maintainer: $DEBFULLNAME <$DEBEMAIL>
+Installed-Size: $(chance)
+Section: kernel
+Priority: optional
+Description: a toy that is no kernel
+CONTROL
+    dpkg-deb --root-owner-group --build "$folder" "$objects/../$1_${KDEB_PKGVERSION}_amd64.deb"
+}
+
+package "linux-image-$release" "boot/vmlinuz-$release" toy "boot/config-$release" "$(cat "$objects/.config")
+"
+package "linux-headers-$release" "usr/src/linux-headers-$release/Makefile" toy usr/share/toy toy
+package linux-libc-dev usr/include/linux/mptcp.h toy usr/include/linux/tcp.h toy
+for file in "$objects"/../*.deb; do
+    echo "RAW $(sha256sum "$file")"
+done
+"#;
+
+fn toy() -> Kernel {
+    Kernel::out_of_tree()
+        .with("Makefile", MAKEFILE)
+        .entry("scripts/kconfig/merge_config.sh", "100755", MERGE_CONFIG)
+        .with("scripts/package/builddeb", BUILDDEB)
+}
+
+/// A project with recipe `toy` besides its own; what it makes in the engine goes with it.
+struct Place {
+    ready: Ready,
+    served: Served,
+    image: String,
+}
+
+impl Place {
+    fn new() -> Self {
+        let ready = Ready::new();
+        let served = Served::new(&ready.scratch);
+        toy().commit(&served.repository, "main", 0);
+        let url = served.url();
+        let scratch = &ready.scratch;
+        let source = format!("[source.git]\nurl = \"{url}\"\nbranch = \"main\"\n");
+        scratch.write("recipes/toy.toml", RECIPE.to_owned() + &source);
+        scratch.write("recipes/config/toy.config", FRAGMENT);
+        let image = container(&ready);
+        Self {
+            ready,
+            served,
+            image,
+        }
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let arguments = [&["--format", "json"], arguments].concat();
+        let running = self.ready.scratch.start(&arguments);
+        running.wait(BUILD).expect_code(0).json()
+    }
+
+    /// Builds it, and gives the manifest, the packages, and the lines that tell of the packages before they were put
+    /// together again.
+    fn build(&self, more: &[&str]) -> (Value, BTreeMap<String, Vec<u8>>, Vec<String>) {
+        let arguments = [&["build", "toy", "--no-smoke"], more].concat();
+        let report = self.json(&arguments);
+        let folder = self.ready.scratch.path("out/toy");
+        let mut packages = BTreeMap::new();
+        for entry in fs::read_dir(&folder).expect("the result").flatten() {
+            let name = entry.file_name().into_string().expect("a UTF-8 name");
+            if name.ends_with(".deb") {
+                packages.insert(name, fs::read(entry.path()).expect("a package"));
+            }
+        }
+        let log = self.ready.scratch.read("out/logs/toy/compile.log");
+        let raw = log.lines().filter(|line| line.starts_with("RAW "));
+        (
+            report["manifest"].clone(),
+            packages,
+            raw.map(str::to_owned).collect(),
+        )
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        engine::remove_image(&self.image);
+        for volume in engine::all_volumes() {
+            if volume.starts_with("mptcp-kernels-source-own-toy.") {
+                engine::remove_volume(&volume);
+            }
+        }
+    }
+}
+
+/// A container for it: the one of `mini`, but its lock does not name the compiler, which is too new for such a kernel
+/// and is not used.
+fn container(ready: &Ready) -> String {
+    let scratch = &ready.scratch;
+    let definition = scratch.read("containers/debian-13.toml");
+    scratch.write(
+        "containers/toy-box.toml",
+        definition.replace("    \"gcc\",\n", ""),
+    );
+    let lock = scratch.read("containers/debian-13.lock");
+    scratch.write("containers/toy-box.lock", &lock);
+    scratch.without_packages("toy-box", |name| name == "gcc");
+    scratch.seal_container("toy-box");
+    let tag = |container: &str| {
+        let path = format!("containers/{container}.lock");
+        let lock: ContainerLock = toml::from_str(&scratch.read(&path)).expect("a lock");
+        let assembly = scratch.xtask(&["--format", "json", "show", "mini"]);
+        let assembly = &assembly.json()["plan"]["container"]["assembly"];
+        let assembly = assembly.as_str().expect("a digest");
+        let tag = Sha256::of(format!("{}{assembly}", lock.content_digest()));
+        (format!("mptcp-kernels/{container}"), tag.to_string())
+    };
+    let (there, there_tag) = tag("debian-13");
+    let (name, tag) = tag("toy-box");
+    engine::tag_image(&format!("{there}:{there_tag}"), &name, &tag);
+    format!("{name}:{tag}")
+}
+
+/// The text files of a package.
+fn files(package: &[u8]) -> BTreeMap<String, String> {
+    let package = deb::open(package).expect("a package");
+    let data = package.data(MAX_DATA).expect("the package's data");
+    let mut archive = tar::Archive::new(data);
+    let entries = archive.entries().expect("a tar");
+    let mut files = BTreeMap::new();
+    for entry in entries {
+        let mut entry = entry.expect("an entry");
+        let path = entry.path().expect("a path").display().to_string();
+        if let Ok(text) = std::io::read_to_string(&mut entry) {
+            files.insert(path, text);
+        }
+    }
+    files
+}
+
+#[test]
+#[ignore = "needs a container engine"]
+fn a_toy_kernel_is_fetched_once_and_packaged_the_same_each_time() {
+    let mut place = Place::new();
+    place.json(&["lock", "toy"]);
+    assert!(!place.served.server.log().is_empty(), "it was fetched");
+    let (manifest, packages, raw) = place.build(&[]);
+    check_manifest(&manifest, &packages);
+    check_image(&packages);
+
+    // Without the server and without the tree.
+    let source = &manifest["plan"]["source"];
+    let volume = format!(
+        "mptcp-kernels-source-{}",
+        Sha256::of(canonical_json(source))
+    );
+    assert!(engine::all_volumes().contains(&volume), "{volume} is there");
+    engine::remove_volume(&volume);
+    assert!(!engine::all_volumes().contains(&volume), "{volume} is gone");
+    let elsewhere = place.ready.scratch.beside("elsewhere");
+    place.served = Served::at(&elsewhere);
+    let (again, packages_again, raw_again) = place.build(&[]);
+    engine::remove_volume(&volume);
+    assert_eq!(again, manifest);
+    assert!(packages == packages_again, "other packages");
+    // As the tree makes them, no package is like its other self.
+    assert_eq!((raw.len(), raw_again.len()), (3, 3));
+    for (line, line_again) in raw.iter().zip(&raw_again) {
+        let name = |line: &str| line.rsplit('/').next().map(str::to_owned);
+        assert_eq!(name(line), name(line_again));
+        assert_ne!(line, line_again);
+    }
+    assert_eq!(place.served.server.log(), [""; 0]);
+}
+
+fn check_manifest(manifest: &Value, packages: &BTreeMap<String, Vec<u8>>) {
+    assert_eq!(manifest["kernel_release"], RELEASE);
+    assert_eq!(manifest["for_release"], true);
+    assert_eq!(manifest["source_tree"], manifest["plan"]["source"]["tree"]);
+    let version = &manifest["plan"]["environment"]["KDEB_PKGVERSION"];
+    assert_eq!(version, "5.4.230+mptcp0.96-1");
+    assert_eq!(packages.len(), 3);
+    for (name, bytes) in packages {
+        let artifact = &manifest["artifacts"][name];
+        assert_eq!(artifact["sha256"], Sha256::of(bytes).to_string(), "{name}");
+    }
+}
+
+/// The image package has the files that stand for what Kconfig cannot express, and says so.
+fn check_image(packages: &BTreeMap<String, Vec<u8>>) {
+    let name = format!("linux-image-{RELEASE}_5.4.230+mptcp0.96-1_amd64.deb");
+    let image = files(&packages[&name]);
+    for (folder, line) in [
+        ("modprobe.d", "alias mptcp_roundrobin mptcp_rr"),
+        ("modules-load.d", "mptcp_blest"),
+        ("sysctl.d", "-net.mptcp.mptcp_scheduler = blest"),
+    ] {
+        let path = format!("./usr/lib/{folder}/linux-image-{RELEASE}.conf");
+        let text = image.get(&path);
+        let text = text.unwrap_or_else(|| panic!("no {path} in {:?}", image.keys()));
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    for (name, package) in packages {
+        let added = |path: &String| path.contains("/usr/lib/");
+        let count = files(package).keys().filter(|path| added(path)).count();
+        assert_eq!(count > 0, name.starts_with("linux-image-"), "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs a container engine"]
+fn a_developers_toy_kernel_is_built_and_not_for_release() {
+    let place = Place::new();
+    let folder = place.served.repository.folder();
+    let source = format!("{folder}@main");
+    let (manifest, packages, _) = place.build(&["--source", &source]);
+    assert_eq!(manifest["for_release"], false);
+    assert_eq!(manifest["plan"]["unpinned"], true);
+    assert_eq!(manifest["source_tree"], manifest["plan"]["source"]["tree"]);
+    let version = manifest["plan"]["environment"]["KDEB_PKGVERSION"].as_str();
+    let version = version.expect("a version");
+    let local = version.strip_prefix("5.4.230+mptcp0.96+local.");
+    assert!(local.is_some(), "{version}");
+    assert!(packages.keys().all(|name| name.contains(version)));
+    assert!(!place.ready.scratch.path("recipes/toy.lock").exists());
+
+    // Such a file is what some trees carry, and would be in the release.
+    let marked = toy().with("localversion-x", "-marked");
+    marked.commit(&place.served.repository, "marked", 60);
+    let source = format!("{folder}@marked");
+    let build = ["build", "toy", "--no-smoke", "--source", &source];
+    let run = place.ready.scratch.start(&build).wait(BUILD).expect_code(1);
+    for expected in [
+        "it calls itself \"5.4.230-marked-toy\", and 5.4.230-toy is expected",
+        "look for files called localversion*",
+    ] {
+        assert_says(&run.stderr, expected);
+    }
+    let kept: Value = serde_json::from_str(&place.ready.scratch.read("out/toy/manifest.json"))
+        .expect("a manifest");
+    assert_eq!(kept, manifest, "the result before stays");
+}
