@@ -64,16 +64,6 @@ pub(crate) fn remove_image(name: &str) {
     ask("DELETE", &format!("/images/{name}?force=true"));
 }
 
-/// Gives an image another name.
-pub(crate) fn tag_image(name: &str, repository: &str, tag: &str) {
-    let repository = percent_encoded(repository);
-    let answer = ask(
-        "POST",
-        &format!("/images/{name}/tag?repo={repository}&tag={tag}"),
-    );
-    assert_eq!(answer, "", "{name} can be named {repository}:{tag}");
-}
-
 /// The names of all volumes.
 pub(crate) fn all_volumes() -> Vec<String> {
     volume_names(&get("/volumes"))

@@ -10,7 +10,7 @@ use model::digest::Sha256;
 use model::kconfig::{Assignment, Value, parse_fragment, render};
 use model::lock::{ContainerLock, Lock, LockError, RecipeLock, recipe_definition};
 use model::mptcp::OutOfTree;
-use model::names::{KeyringName, MalformedName, Name, nearest};
+use model::names::{KeyringName, MalformedName, Name, PatchName, nearest};
 use model::recipe::{Layer, Recipe};
 use model::source::{Patch, Source};
 use model::strict::{Located, Problem, Problems, SourceFile};
@@ -246,8 +246,14 @@ impl Project {
     /// The patch `name` beside the recipes.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// It is no name of a patch, or cannot be read.
     pub(crate) fn patch(&self, name: &str) -> Result<Vec<u8>, BuildError> {
+        // Locks name patches too.
+        let valid: Result<PatchName, _> = name.parse();
+        valid.map_err(|error| BuildError::WrongPatch {
+            patch: name.chars().take(80).collect(),
+            reason: error.to_string(),
+        })?;
         let path = self.root.join(PATCHES).join(name);
         fs::read(&path).map_err(|source| BuildError::File {
             attempt: "reading",

@@ -12,7 +12,7 @@ use crate::kconfig::{Assignment, Value};
 use crate::strict::{Located, Problem, Table};
 use crate::version::{MptcpRelease, Series};
 
-mod names;
+pub mod names;
 #[cfg(test)]
 mod tests;
 

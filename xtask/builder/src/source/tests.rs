@@ -140,6 +140,16 @@ fn what_is_no_kernel_with_mptcp_is_refused() {
 }
 
 #[test]
+fn a_date_that_nobody_lives_to_see_is_refused() {
+    let mut bytes = Vec::new();
+    let mut writer = TreeWriter::new(&mut bytes, Patches::default());
+    let last = u64::from(u32::MAX);
+    assert!(writer.file("a", false, last, 0, &mut &b""[..]).is_ok());
+    let error = writer.file("b", false, last + 1, 0, &mut &b""[..]);
+    assert!(error.unwrap_err().to_string().contains("2106"));
+}
+
+#[test]
 fn hostile_entries_are_refused() {
     for path in ["../x", "/etc/passwd", "a/../../x", "", "a\nb"] {
         let error = refused(File(path, false, ""));

@@ -18,6 +18,9 @@ pub(super) const MAX_TREE: u64 = 8 << 30;
 const MAX_ENTRIES: usize = 1_000_000;
 /// The most that a file may hold that tells what the tree is, in bytes.
 const MAX_TELLING: u64 = 4 << 20;
+/// The latest date that an entry may have, in seconds since 1970: it becomes the clock of the build, and no program in
+/// there was tried with later ones.
+const MAX_DATE: u64 = u32::MAX as u64;
 /// The file that tells the version of Linux.
 const MAKEFILE: &str = "Makefile";
 /// The file that tells the release of out-of-tree MPTCP; no other Linux has it.
@@ -81,6 +84,9 @@ impl<W: Write> TreeWriter<W> {
         content: &mut dyn Read,
     ) -> Result<(), SourceError> {
         let path = &self.enter(path, size)?;
+        if mtime > MAX_DATE {
+            return Err(SourceError::unsafe_tree(path, "its date is after 2106"));
+        }
         if !self.patches.touch(path) {
             self.newest = self.newest.max(mtime);
             return self.write(path, executable, mtime, size, content);

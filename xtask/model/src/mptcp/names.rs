@@ -23,7 +23,7 @@ pub struct Choice {
     /// The Kconfig symbol that builds it; `None` where it is always there.
     pub symbol: Option<&'static str>,
     /// The Kconfig symbol that makes it the default.
-    pub(super) default_symbol: &'static str,
+    pub default_symbol: &'static str,
     /// The module that it comes in where it is not built in.
     pub module: &'static str,
     /// Whether kernels without MPTCP have it too.
@@ -66,88 +66,103 @@ const fn later(since: Series, default_since: Option<Series>, choice: Choice) -> 
     }
 }
 
-const PATH_MANAGERS: [Choice; 5] = [
-    fixed("default", "DEFAULT_DUMMY"),
+/// The path manager that makes no subflow.
+pub const DEFAULT_PATH_MANAGER: Choice = fixed("default", "DEFAULT_DUMMY");
+/// The path manager that connects all addresses of both ends.
+pub const FULLMESH: Choice = choice(
+    "fullmesh",
+    "MPTCP_FULLMESH",
+    "DEFAULT_FULLMESH",
+    "mptcp_fullmesh",
+);
+/// The path manager that makes several subflows between the same two addresses.
+pub const NDIFFPORTS: Choice = choice(
+    "ndiffports",
+    "MPTCP_NDIFFPORTS",
+    "DEFAULT_NDIFFPORTS",
+    "mptcp_ndiffports",
+);
+/// The path manager that sends subflows over gateways, by loose source routing.
+pub const BINDER: Choice = choice("binder", "MPTCP_BINDER", "DEFAULT_BINDER", "mptcp_binder");
+/// The path manager that a daemon tells what to do. In 0.95, `DEFAULT_NETLINK` leaves `DEFAULT_MPTCP_PM` at
+/// `"default"`.
+pub const NETLINK: Choice = later(
+    Series::V95,
+    Some(Series::V96),
     choice(
-        "fullmesh",
-        "MPTCP_FULLMESH",
-        "DEFAULT_FULLMESH",
-        "mptcp_fullmesh",
+        "netlink",
+        "MPTCP_NETLINK",
+        "DEFAULT_NETLINK",
+        "mptcp_netlink",
     ),
-    choice(
-        "ndiffports",
-        "MPTCP_NDIFFPORTS",
-        "DEFAULT_NDIFFPORTS",
-        "mptcp_ndiffports",
-    ),
-    choice("binder", "MPTCP_BINDER", "DEFAULT_BINDER", "mptcp_binder"),
-    // In 0.95, DEFAULT_NETLINK leaves DEFAULT_MPTCP_PM at "default".
-    later(
-        Series::V95,
-        Some(Series::V96),
-        choice(
-            "netlink",
-            "MPTCP_NETLINK",
-            "DEFAULT_NETLINK",
-            "mptcp_netlink",
-        ),
-    ),
-];
+);
 
-const SCHEDULERS: [Choice; 5] = [
-    fixed("default", "DEFAULT_SCHEDULER"),
-    choice(
-        "roundrobin",
-        "MPTCP_ROUNDROBIN",
-        "DEFAULT_ROUNDROBIN",
-        "mptcp_rr",
-    ),
-    choice(
-        "redundant",
-        "MPTCP_REDUNDANT",
-        "DEFAULT_REDUNDANT",
-        "mptcp_redundant",
-    ),
-    // 0.95 has no symbol for it; 0.96 makes "BLEST" of it, and the scheduler is called "blest".
-    later(
-        Series::V95,
-        None,
-        choice("blest", "MPTCP_BLEST", "DEFAULT_BLEST", "mptcp_blest"),
-    ),
-    later(
-        Series::V96,
-        None,
-        choice("ecf", "MPTCP_ECF", "DEFAULT_ECF", "mptcp_ecf"),
-    ),
-];
+/// The scheduler that takes the fastest subflow with room.
+pub const DEFAULT_SCHEDULER: Choice = fixed("default", "DEFAULT_SCHEDULER");
+/// The scheduler that takes the subflows in turn.
+pub const ROUNDROBIN: Choice = choice(
+    "roundrobin",
+    "MPTCP_ROUNDROBIN",
+    "DEFAULT_ROUNDROBIN",
+    "mptcp_rr",
+);
+/// The scheduler that sends everything on each subflow.
+pub const REDUNDANT: Choice = choice(
+    "redundant",
+    "MPTCP_REDUNDANT",
+    "DEFAULT_REDUNDANT",
+    "mptcp_redundant",
+);
+/// The scheduler that avoids to be held up by slow subflows. 0.95 has no symbol that makes it the default; 0.96 makes
+/// `"BLEST"` of it, and it is called `blest`.
+pub const BLEST: Choice = later(
+    Series::V95,
+    None,
+    choice("blest", "MPTCP_BLEST", "DEFAULT_BLEST", "mptcp_blest"),
+);
+/// The scheduler that waits for a fast subflow where that is done sooner. As with `blest`, its default symbol names
+/// `"ECF"`.
+pub const ECF: Choice = later(
+    Series::V96,
+    None,
+    choice("ecf", "MPTCP_ECF", "DEFAULT_ECF", "mptcp_ecf"),
+);
 
-const CONGESTION_CONTROLS: [Choice; 7] = [
-    fixed("reno", "DEFAULT_RENO"),
-    Choice {
-        general: true,
-        ..choice("cubic", "TCP_CONG_CUBIC", "DEFAULT_CUBIC", "tcp_cubic")
-    },
-    choice("lia", "TCP_CONG_LIA", "DEFAULT_LIA", "mptcp_coupled"),
-    choice("olia", "TCP_CONG_OLIA", "DEFAULT_OLIA", "mptcp_olia"),
+/// A congestion control that takes a loss for congestion, and knows nothing of other subflows.
+pub const RENO: Choice = fixed("reno", "DEFAULT_RENO");
+/// The one that Linux has as its default.
+pub const CUBIC: Choice = Choice {
+    general: true,
+    ..choice("cubic", "TCP_CONG_CUBIC", "DEFAULT_CUBIC", "tcp_cubic")
+};
+/// Linked increases, RFC 6356.
+pub const LIA: Choice = choice("lia", "TCP_CONG_LIA", "DEFAULT_LIA", "mptcp_coupled");
+/// Opportunistic linked increases.
+pub const OLIA: Choice = choice("olia", "TCP_CONG_OLIA", "DEFAULT_OLIA", "mptcp_olia");
+/// Weighted Vegas: it goes by delay.
+pub const WVEGAS: Choice = choice(
+    "wvegas",
+    "TCP_CONG_WVEGAS",
+    "DEFAULT_WVEGAS",
+    "mptcp_wvegas",
+);
+/// Balanced linked adaptation.
+pub const BALIA: Choice = choice("balia", "TCP_CONG_BALIA", "DEFAULT_BALIA", "mptcp_balia");
+/// One that keeps losses on subflows apart in time. `DEFAULT_TCP_CONG` has no line for it.
+pub const MCTCPDESYNC: Choice = later(
+    Series::V95,
+    None,
     choice(
-        "wvegas",
-        "TCP_CONG_WVEGAS",
-        "DEFAULT_WVEGAS",
-        "mptcp_wvegas",
+        "mctcpdesync",
+        "TCP_CONG_MCTCPDESYNC",
+        "DEFAULT_MCTCPDESYNC",
+        "mctcp_desync",
     ),
-    choice("balia", "TCP_CONG_BALIA", "DEFAULT_BALIA", "mptcp_balia"),
-    // DEFAULT_TCP_CONG has no line for it.
-    later(
-        Series::V95,
-        None,
-        choice(
-            "mctcpdesync",
-            "TCP_CONG_MCTCPDESYNC",
-            "DEFAULT_MCTCPDESYNC",
-            "mctcp_desync",
-        ),
-    ),
-];
+);
+
+const PATH_MANAGERS: [Choice; 5] = [DEFAULT_PATH_MANAGER, FULLMESH, NDIFFPORTS, BINDER, NETLINK];
+const SCHEDULERS: [Choice; 5] = [DEFAULT_SCHEDULER, ROUNDROBIN, REDUNDANT, BLEST, ECF];
+const CONGESTION_CONTROLS: [Choice; 7] = [RENO, CUBIC, LIA, OLIA, WVEGAS, BALIA, MCTCPDESYNC];
 
 impl Choice {
     /// All of a kind that a series has.
@@ -195,13 +210,10 @@ impl Kind {
 
     /// One that is always there, and that Kconfig can make the default.
     pub(super) fn fallback(self) -> &'static Choice {
-        let [path_manager, ..] = &PATH_MANAGERS;
-        let [scheduler, ..] = &SCHEDULERS;
-        let [congestion_control, ..] = &CONGESTION_CONTROLS;
         match self {
-            Self::PathManager => path_manager,
-            Self::Scheduler => scheduler,
-            Self::CongestionControl => congestion_control,
+            Self::PathManager => &DEFAULT_PATH_MANAGER,
+            Self::Scheduler => &DEFAULT_SCHEDULER,
+            Self::CongestionControl => &RENO,
         }
     }
 

@@ -1,6 +1,8 @@
 //! `multipath-tcp/mptcp`, v0.93 to v0.96 (Linux 4.9 to 5.4). Sysctls, counters: net/mptcp/mptcp_ctrl.c and
 //! mptcp_binder.c; features: net/mptcp/Kconfig, net/mptcp/Makefile, net/ipv4/Kconfig and the `.name`s in net/mptcp.
 
+use model::mptcp::Choice;
+use model::mptcp::names;
 use model::recipe::Line;
 use protocol::{End, Implementation, Kind};
 
@@ -149,141 +151,74 @@ const SYSCTLS: &[Sysctl] = &[
     },
 ];
 
-const fn path_manager(
-    name: &'static str,
-    (symbol, chosen_by): (&'static str, &'static str),
-    module: &'static str,
-    subflows: Subflows,
-    links: Links,
-) -> Feature {
+const fn tried(kind: Kind, choice: &Choice, proof: Proof) -> Feature {
     Feature {
-        kind: Kind::PathManager,
-        name,
-        symbol: Some(symbol),
-        module,
+        kind,
+        name: choice.name,
+        symbol: choice.symbol,
+        module: choice.module,
         listed_by: None,
-        chosen_by: Some(chosen_by),
-        proof: Some(Proof {
-            sysctl: PATH_MANAGER,
-            subflows,
-            links,
-        }),
+        chosen_by: None,
+        proof: Some(proof),
     }
 }
 
-const fn scheduler(
-    name: &'static str,
-    (symbol, chosen_by): (&'static str, &'static str),
-    module: &'static str,
-    links: Links,
-) -> Feature {
+const fn path_manager(choice: &Choice, subflows: Subflows, links: Links) -> Feature {
+    let proof = Proof {
+        sysctl: PATH_MANAGER,
+        subflows,
+        links,
+    };
     Feature {
-        kind: Kind::Scheduler,
-        name,
-        symbol: Some(symbol),
-        module,
-        listed_by: None,
-        chosen_by: Some(chosen_by),
-        proof: Some(Proof {
-            sysctl: SCHEDULER,
-            subflows: Subflows::Several,
-            links,
-        }),
+        chosen_by: Some(choice.default_symbol),
+        ..tried(Kind::PathManager, choice, proof)
+    }
+}
+
+const fn scheduler(choice: &Choice, links: Links) -> Feature {
+    let proof = Proof {
+        sysctl: SCHEDULER,
+        subflows: Subflows::Several,
+        links,
+    };
+    Feature {
+        chosen_by: Some(choice.default_symbol),
+        ..tried(Kind::Scheduler, choice, proof)
     }
 }
 
 /// A congestion control that couples the subflows of a connection. How it shares data out is its own affair:
 /// mctcpdesync, for one, holds all subflows but the first back until something was lost.
-const fn coupled(symbol: &'static str, name: &'static str, module: &'static str) -> Feature {
-    Feature {
-        kind: Kind::CongestionControl,
-        name,
-        symbol: Some(symbol),
-        module,
-        listed_by: None,
-        chosen_by: None,
-        proof: Some(Proof {
-            sysctl: CONGESTION_CONTROL,
-            subflows: Subflows::Several,
-            links: Links::Used,
-        }),
-    }
+const fn coupled(choice: &Choice) -> Feature {
+    let proof = Proof {
+        sysctl: CONGESTION_CONTROL,
+        subflows: Subflows::Several,
+        links: Links::Used,
+    };
+    tried(Kind::CongestionControl, choice, proof)
 }
 
-// A module's name is not always that of what it holds: mptcp_rr, mptcp_coupled, mctcp_desync.
 const FEATURES: &[Feature] = &[
-    Feature {
-        symbol: None,
-        ..path_manager(
-            "default",
-            ("", "DEFAULT_DUMMY"),
-            "mptcp",
-            Subflows::One,
-            Links::First,
-        )
-    },
+    path_manager(&names::DEFAULT_PATH_MANAGER, Subflows::One, Links::First),
+    path_manager(&names::FULLMESH, Subflows::Several, Links::Both),
     path_manager(
-        "fullmesh",
-        ("MPTCP_FULLMESH", "DEFAULT_FULLMESH"),
-        "mptcp_fullmesh",
-        Subflows::Several,
-        Links::Both,
-    ),
-    path_manager(
-        "ndiffports",
-        ("MPTCP_NDIFFPORTS", "DEFAULT_NDIFFPORTS"),
-        "mptcp_ndiffports",
+        &names::NDIFFPORTS,
         Subflows::Parameter("mptcp_ndiffports.num_subflows"),
         Links::First,
     ),
-    path_manager(
-        "binder",
-        ("MPTCP_BINDER", "DEFAULT_BINDER"),
-        "mptcp_binder",
-        Subflows::Any,
-        Links::Any,
-    ),
+    path_manager(&names::BINDER, Subflows::Any, Links::Any),
     // Without a daemon that tells it what to do, it does nothing.
-    path_manager(
-        "netlink",
-        ("MPTCP_NETLINK", "DEFAULT_NETLINK"),
-        "mptcp_netlink",
-        Subflows::Any,
-        Links::Any,
-    ),
-    Feature {
-        symbol: None,
-        ..scheduler("default", ("", "DEFAULT_SCHEDULER"), "mptcp", Links::Both)
-    },
-    scheduler(
-        "roundrobin",
-        ("MPTCP_ROUNDROBIN", "DEFAULT_ROUNDROBIN"),
-        "mptcp_rr",
-        Links::Both,
-    ),
+    path_manager(&names::NETLINK, Subflows::Any, Links::Any),
+    scheduler(&names::DEFAULT_SCHEDULER, Links::Both),
+    scheduler(&names::ROUNDROBIN, Links::Both),
     // v0.95 to v0.95.2 send one segment again and again until it is acknowledged, and only then the next one;
     // multipath-tcp/mptcp#474. So it is slow, but what it has to show can be seen.
-    scheduler(
-        "redundant",
-        ("MPTCP_REDUNDANT", "DEFAULT_REDUNDANT"),
-        "mptcp_redundant",
-        Links::Twice,
-    ),
-    scheduler(
-        "blest",
-        ("MPTCP_BLEST", "DEFAULT_BLEST"),
-        "mptcp_blest",
-        Links::Both,
-    ),
-    scheduler(
-        "ecf",
-        ("MPTCP_ECF", "DEFAULT_ECF"),
-        "mptcp_ecf",
-        Links::Both,
-    ),
-    coupled("TCP_CONG_LIA", "lia", "mptcp_coupled"),
-    coupled("TCP_CONG_OLIA", "olia", "mptcp_olia"),
-    coupled("TCP_CONG_WVEGAS", "wvegas", "mptcp_wvegas"),
-    coupled("TCP_CONG_BALIA", "balia", "mptcp_balia"),
-    coupled("TCP_CONG_MCTCPDESYNC", "mctcpdesync", "mctcp_desync"),
+    scheduler(&names::REDUNDANT, Links::Twice),
+    scheduler(&names::BLEST, Links::Both),
+    scheduler(&names::ECF, Links::Both),
+    coupled(&names::LIA),
+    coupled(&names::OLIA),
+    coupled(&names::WVEGAS),
+    coupled(&names::BALIA),
+    coupled(&names::MCTCPDESYNC),
 ];
