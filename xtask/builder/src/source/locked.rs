@@ -74,10 +74,6 @@ pub(crate) fn obtain<'a>(
     reporter: &dyn Reporter,
 ) -> Result<Obtained<'a>, BuildError> {
     let plan = &planned.plan;
-    let failed = |source| BuildError::Source {
-        recipe: planned.recipe.name.clone(),
-        source,
-    };
     let no_source = || BuildError::NoSource {
         recipe: planned.recipe.name.clone(),
     };
@@ -87,7 +83,7 @@ pub(crate) fn obtain<'a>(
         (None, Some(LockedSource { git: Some(git), .. })) => {
             reporter.phase("fetch commit");
             let fetched = downloads.fetch_commit(&git.url, &git.commit, reporter);
-            let repository = fetched.map_err(|error| failed(error.into()))?;
+            let repository = fetched.map_err(|error| unusable(&planned.recipe, error.into()))?;
             Kind::Commit(repository, git.commit.clone())
         }
         (
@@ -189,35 +185,8 @@ pub(crate) fn lock(
     if matches!(recipe.source, Source::Package(_)) && recipe.patches.is_empty() {
         return Ok(None);
     }
-    let failed = |source| BuildError::Source {
-        recipe: recipe.name.clone(),
-        source,
-    };
-    let (mut git, mut tarball, mut timestamp) = (None, None, None);
-    let kind = match (&recipe.source, package) {
-        (Source::Git(source), _) => {
-            let commit = resolve(downloads, recipe, source, before)?;
-            reporter.phase(&format!("fetch {} {}", source.url, commit.short()));
-            let fetched = downloads.fetch_commit(&source.url, &commit, reporter);
-            let repository = fetched.map_err(|error| failed(error.into()))?;
-            let found = repository.commit(commit.as_str());
-            timestamp = Some(found.map_err(|error| failed(error.into()))?.timestamp);
-            git = Some(LockedGit {
-                url: source.url.clone(),
-                commit: commit.clone(),
-            });
-            Kind::Commit(repository, commit)
-        }
-        (Source::Tarball(file), _) => {
-            let file = lock_file(downloads, file, reporter)?;
-            tarball = Some(file.clone());
-            Kind::Tarball(file)
-        }
-        (Source::Package(_), Some(input)) => {
-            timestamp = Some(input.timestamp);
-            Kind::Package(input)
-        }
-        (Source::Package(_), None) => return Ok(None),
+    let Some(pinned) = pin(downloads, recipe, package, before, reporter)? else {
+        return Ok(None);
     };
     let mut patches = Vec::new();
     let mut files = Vec::new();
@@ -230,25 +199,86 @@ pub(crate) fn lock(
     reporter.phase("read source");
     let obtained = Obtained {
         downloads,
-        kind,
+        kind: pinned.kind,
         patches: files,
-        timestamp: timestamp.unwrap_or_default(),
+        timestamp: pinned.timestamp.unwrap_or_default(),
     };
-    let tree = obtained.read(&mut io::sink()).map_err(failed)?;
+    let tree = obtained.read(&mut io::sink());
+    let tree = tree.map_err(|error| unusable(recipe, error))?;
     check(recipe, &tree)?;
     let source = LockedSource {
         kernel: tree.kernel,
         mptcp: tree.mptcp,
-        timestamp: timestamp.unwrap_or(tree.newest),
+        timestamp: pinned.timestamp.unwrap_or(tree.newest),
         tree: tree.digest,
-        git,
-        tarball,
+        git: pinned.git,
+        tarball: pinned.tarball,
         patches,
     };
     if let Some(before) = before.source {
         check_not_older(recipe, before, &source)?;
     }
     Ok(Some(source))
+}
+
+/// What a recipe's source is now, all of it on this machine.
+struct Pinned<'a> {
+    kind: Kind<'a>,
+    git: Option<LockedGit>,
+    tarball: Option<LockedFile>,
+    /// The clock; that of an archive is in its files.
+    timestamp: Option<u64>,
+}
+
+/// `None` for a package that was not locked.
+fn pin<'a>(
+    downloads: Downloads<'_>,
+    recipe: &Recipe,
+    package: Option<&'a LockedInput>,
+    before: Before<'_>,
+    reporter: &dyn Reporter,
+) -> Result<Option<Pinned<'a>>, BuildError> {
+    let pinned = |kind, timestamp| Pinned {
+        kind,
+        git: None,
+        tarball: None,
+        timestamp,
+    };
+    Ok(match &recipe.source {
+        Source::Package(_) => {
+            package.map(|input| pinned(Kind::Package(input), Some(input.timestamp)))
+        }
+        Source::Tarball(file) => {
+            let file = lock_file(downloads, file, reporter)?;
+            Some(Pinned {
+                tarball: Some(file.clone()),
+                ..pinned(Kind::Tarball(file), None)
+            })
+        }
+        Source::Git(source) => {
+            let commit = resolve(downloads, recipe, source, before)?;
+            reporter.phase(&format!("fetch {} {}", source.url, commit.short()));
+            let fetched = downloads.fetch_commit(&source.url, &commit, reporter);
+            let repository = fetched.map_err(|error| unusable(recipe, error.into()))?;
+            let found = repository.commit(commit.as_str());
+            let timestamp = found
+                .map_err(|error| unusable(recipe, error.into()))?
+                .timestamp;
+            let git = LockedGit {
+                url: source.url.clone(),
+                commit: commit.clone(),
+            };
+            Some(Pinned {
+                git: Some(git),
+                ..pinned(Kind::Commit(repository, commit), Some(timestamp))
+            })
+        }
+    })
+}
+
+fn unusable(recipe: &Recipe, source: SourceError) -> BuildError {
+    let recipe = recipe.name.clone();
+    BuildError::Source { recipe, source }
 }
 
 /// The commit to lock: what a branch or tag means stays as it was locked, unless it is to be updated.
@@ -265,10 +295,7 @@ fn resolve(
     let resolved = downloads
         .repositories
         .resolve(&source.url, &source.reference);
-    resolved.map_err(|error| BuildError::Source {
-        recipe: recipe.name.clone(),
-        source: error.into(),
-    })
+    resolved.map_err(|error| unusable(recipe, error.into()))
 }
 
 /// Refuses to move back along a branch: somebody rewrote it, or an old state is replayed.
