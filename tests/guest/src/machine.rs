@@ -34,11 +34,21 @@ pub(crate) fn mount_all() -> Result<()> {
 
 /// Loads a module from a file; one that is loaded already is no error.
 pub(crate) fn load_module(path: &str) -> Result<()> {
-    let file = File::open(path).attempt(format_args!("open {path}"))?;
-    match finit_module(&file, c"", ModuleInitFlags::empty()) {
+    match insert_module(path)? {
         Ok(()) | Err(Errno::EEXIST) => Ok(()),
         Err(error) => Err(error).attempt(format_args!("load {path}")),
     }
+}
+
+/// Loads a module from a file; one of the same name that is loaded already is an error.
+pub(crate) fn load_new_module(path: &str) -> Result<()> {
+    insert_module(path)?.attempt(format_args!("load {path}"))
+}
+
+/// Hands a module to the kernel, and tells what the kernel said.
+fn insert_module(path: &str) -> Result<nix::Result<()>> {
+    let file = File::open(path).attempt(format_args!("open {path}"))?;
+    Ok(finit_module(&file, c"", ModuleInitFlags::empty()))
 }
 
 /// A parameter of a module that is loaded or built in: `mptcp_ndiffports.num_subflows`.

@@ -14,6 +14,7 @@ mod line;
 mod log;
 mod machine;
 mod messages;
+mod modules;
 mod netlink;
 mod netstat;
 mod network;

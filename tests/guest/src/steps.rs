@@ -4,7 +4,9 @@ use protocol::{Event, Instructions, Kind, Sabotage, Step};
 
 use crate::error::{Error, Result};
 use crate::line::Line;
-use crate::{choices, failover, features, interoperation, log, routing, sysctls, transfer};
+use crate::{
+    choices, failover, features, interoperation, log, modules, routing, sysctls, transfer,
+};
 
 /// What the steps know.
 #[derive(Debug)]
@@ -22,9 +24,10 @@ impl Context {
         line.ok_or_else(|| Error::new("the kernel has no MPTCP"))
     }
 
-    /// Whether a step is to be done: those of choices only where there are any.
+    /// Whether a step is to be done: those of choices and of given modules only where there are any.
     pub(crate) fn wants(&self, step: Step) -> bool {
         let kind = match step {
+            Step::Modules => return !self.instructions.given.is_empty(),
             Step::PathManagers => Kind::PathManager,
             Step::Schedulers => Kind::Scheduler,
             Step::CongestionControls => Kind::CongestionControl,
@@ -50,9 +53,10 @@ impl Context {
 pub(crate) type Action = fn(&Context) -> Result<Event>;
 
 /// All steps that come after [`Step::Kernel`].
-pub(crate) const STEPS: [(Step, Action); 13] = [
+pub(crate) const STEPS: [(Step, Action); 14] = [
     (Step::Sysctls, sysctls::step),
     (Step::Features, features::step),
+    (Step::Modules, modules::step),
     (Step::Routing, routing::step),
     (Step::TransferIpv4, transfer::over_ipv4),
     (Step::LinkLoss, failover::by_loss),

@@ -2,7 +2,8 @@
 //!
 //! A module is a relocatable ELF file. Its section `.modinfo` holds `key=value` texts, each ended by a
 //! NUL; `name` is the module's own, which old kernels' lack, `depends` lists the modules whose symbols it
-//! uses, separated by commas. Source: `scripts/mod/modpost.c` of Linux.
+//! uses, separated by commas, and `vermagic` begins with the release of the kernel that it was compiled
+//! for. Sources: `scripts/mod/modpost.c` and `include/linux/vermagic.h` of Linux.
 
 use object::Endianness;
 use object::elf::{EM_X86_64, FileHeader64};
@@ -57,6 +58,8 @@ pub struct KernelModule {
     pub name: Option<String>,
     /// The modules that have to be loaded before it, as [`module_name`] gives them.
     pub depends: Vec<String>,
+    /// What it was compiled for, in words: the kernel's release is the first one.
+    pub vermagic: Option<String>,
     /// The processor it is for, `e_machine` of ELF.
     pub machine: u16,
 }
@@ -65,6 +68,11 @@ impl KernelModule {
     /// Whether it is for x86-64.
     pub fn is_x86_64(&self) -> bool {
         self.machine == EM_X86_64.0
+    }
+
+    /// The release of the kernel that it was compiled for, where it tells.
+    pub fn release(&self) -> Option<&str> {
+        self.vermagic.as_deref()?.split_ascii_whitespace().next()
     }
 }
 
@@ -97,6 +105,7 @@ pub fn parse(bytes: &[u8]) -> Result<KernelModule, KernelModuleError> {
     Ok(KernelModule {
         name,
         depends: dependencies(&depends)?,
+        vermagic: value(modinfo, "vermagic")?,
         machine: header.e_machine.get(endianness(header)?).0,
     })
 }

@@ -1,5 +1,5 @@
-//! Bytes in, values out: apt indexes, `OpenPGP` signatures, `.deb` packages, kernels and their modules,
-//! initramfs archives.
+//! Bytes in, values out: apt indexes, `OpenPGP` signatures, `.deb` and `.rpm` packages, kernels and
+//! their modules, initramfs archives.
 //!
 //! Everything here is pure: functions take bytes, text or readers, and return values or errors; the
 //! current time is a parameter. All input is taken to be hostile, so every size has a bound, and what
@@ -8,12 +8,16 @@
 pub mod compression;
 pub mod deb;
 pub mod deb822;
+pub mod elf;
+pub mod entry;
 pub mod initramfs;
 pub mod kernel_image;
 pub mod kernel_module;
 pub mod openpgp;
+pub mod package;
 pub mod packages;
 pub mod release;
+pub mod rpm;
 pub mod tar_entries;
 pub mod tar_path;
 #[cfg(any(test, feature = "testing"))]
@@ -22,3 +26,4 @@ pub mod version;
 
 mod archive_path;
 mod dates;
+mod metered;

@@ -3,11 +3,11 @@
 //! The tar crate holds the long names and extended headers of an archive in memory, however long they
 //! claim to be. Here they have a bound, so that an archive of any content needs little memory.
 
-use std::fmt;
 use std::io::{self, Read};
 
 use tar::EntryType;
 
+use crate::entry::{Entry, Kind};
 use crate::tar_path::{TarPathError, safe_path};
 
 /// Longest accepted name in bytes, its NUL included: `PATH_MAX` of Linux.
@@ -30,65 +30,13 @@ pub enum TarError {
     Pax,
 }
 
-/// What an entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// A regular file.
-    File,
-    /// A folder.
-    Folder,
-    /// A symbolic link.
-    Symlink,
-    /// Another name of a file that came before.
-    HardLink,
-    /// Something else: a device, a sparse file, what tar might know one day.
-    Other,
-}
-
-impl Kind {
-    fn of(kind: EntryType) -> Self {
-        match kind {
-            EntryType::Regular => Self::File,
-            EntryType::Directory => Self::Folder,
-            EntryType::Symlink => Self::Symlink,
-            EntryType::Link => Self::HardLink,
-            _ => Self::Other,
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::File => "regular file",
-            Self::Folder => "folder",
-            Self::Symlink => "symbolic link",
-            Self::HardLink => "hard link",
-            Self::Other => "special file",
-        })
-    }
-}
-
-/// An entry, whose content may be read or left.
-pub struct Entry<'a> {
-    /// Its path as [`safe_path`] gives it.
-    pub path: &'a str,
-    /// What it is.
-    pub kind: Kind,
-    /// The size of its content in bytes, as its header claims.
-    pub size: u64,
-    /// Its content.
-    pub content: &'a mut dyn Read,
-}
-
-impl fmt::Debug for Entry<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Entry")
-            .field("path", &self.path)
-            .field("kind", &self.kind)
-            .field("size", &self.size)
-            .finish_non_exhaustive()
+fn kind_of(kind: EntryType) -> Kind {
+    match kind {
+        EntryType::Regular => Kind::File,
+        EntryType::Directory => Kind::Folder,
+        EntryType::Symlink => Kind::Symlink,
+        EntryType::Link => Kind::HardLink,
+        _ => Kind::Other,
     }
 }
 
@@ -122,7 +70,7 @@ where
                 };
                 visit(Entry {
                     path: &path.map_err(TarError::Path)?,
-                    kind: Kind::of(kind),
+                    kind: kind_of(kind),
                     size: entry.size(),
                     content: &mut entry,
                 })?;

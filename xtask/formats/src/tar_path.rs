@@ -7,19 +7,19 @@ const MAX_PATH: usize = 4096;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TarPathError {
     /// The path starts with a slash.
-    #[error("tar path {0:?} is absolute, expected one relative to the archive's root")]
+    #[error("path {0:?} is absolute, expected one relative to the archive's root")]
     Absolute(String),
     /// A component is `..`.
-    #[error("tar path {0:?} climbs with `..`, expected one below the archive's root")]
+    #[error("path {0:?} climbs with `..`, expected one below the archive's root")]
     Parent(String),
     /// The path contains a NUL byte.
-    #[error("tar path {0:?} contains a NUL byte")]
+    #[error("path {0:?} contains a NUL byte")]
     Nul(String),
     /// The bytes are no UTF-8.
-    #[error("tar path {0:?} is not UTF-8")]
+    #[error("path {0:?} is not UTF-8")]
     NotUtf8(String),
     /// The path is longer than `PATH_MAX`.
-    #[error("tar path of {0} bytes is longer than {MAX_PATH}")]
+    #[error("path of {0} bytes is longer than {MAX_PATH}")]
     TooLong(usize),
 }
 
@@ -103,7 +103,10 @@ mod tests {
         let message = safe_path(b"/\x1b[31m").map_err(|error| error.to_string());
         assert_eq!(
             message,
-            Err("tar path \"/\\u{1b}[31m\" is absolute, expected one relative to the archive's root".to_owned())
+            Err(
+                "path \"/\\u{1b}[31m\" is absolute, expected one relative to the archive's root"
+                    .to_owned()
+            )
         );
     }
 }

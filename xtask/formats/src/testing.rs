@@ -1,5 +1,5 @@
 //! Keys and signatures for tests: what a repository's owner has, and what an attacker might make of it.
-//! Kernel packages are in [`kernel`].
+//! Kernel packages are in [`kernel`], and what is of RPM packages alone in [`rpm`].
 //!
 //! Behind the feature `testing`; nothing of it is in a release build.
 
@@ -10,6 +10,7 @@
 )]
 
 pub mod kernel;
+pub mod rpm;
 
 use pgp::composed::{
     CleartextSignedMessage, KeyType, SignedKeyDetails, SignedPublicKey, SignedPublicSubKey,

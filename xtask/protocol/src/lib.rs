@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 /// The form of instructions and reports. Neither side takes another one.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Where the guest finds its instructions in the initramfs, as JSON.
 pub const INSTRUCTIONS: &str = "/instructions.json";
 /// The name of the virtio port that reports go to.
@@ -31,6 +31,8 @@ pub struct Instructions {
     pub drivers: Vec<String>,
     /// The modules that are to be tried, in order.
     pub modules: Vec<Module>,
+    /// The modules that are no part of the kernel's package, in order. Of none of them one is loaded before.
+    pub given: Vec<Module>,
     /// The values to try on sysctls, in a network namespace of their own.
     pub trials: Vec<Trial>,
     /// What to select in turn, each for a transfer of its own, in order.
@@ -154,6 +156,8 @@ pub enum Event {
     Sysctls(Sysctls),
     /// What it can do.
     Features(Features),
+    /// What came of the modules that are no part of the kernel's package, in their order.
+    Modules(Vec<Loaded>),
     /// Which way packets took.
     Routing(Vec<Routed>),
     /// A transfer over two links.
@@ -180,6 +184,8 @@ pub enum Step {
     Sysctls,
     /// Loading modules, then listing congestion controls, path managers and schedulers.
     Features,
+    /// Loading modules that are no part of the kernel's package; only where there are any.
+    Modules,
     /// A rule, a table and a packet.
     Routing,
     /// Both directions over both links, IPv4.
@@ -267,6 +273,18 @@ pub struct Features {
     pub schedulers: Vec<String>,
     /// The names of its MPTCP counters.
     pub counters: Vec<String>,
+}
+
+/// What came of loading a module that is no part of the kernel's package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// Its name.
+    pub name: String,
+    /// Why it, or what it depends on, could not be loaded, with the kernel's error.
+    pub error: Option<String>,
+    /// Its state in `/proc/modules` once all were tried: `Live`, `Loading` or `Unloading`; `None` where it is not
+    /// listed.
+    pub state: Option<String>,
 }
 
 /// The version of the Internet Protocol.

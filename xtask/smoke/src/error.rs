@@ -7,6 +7,7 @@ use host::process::ProcessError;
 use miette::Diagnostic;
 use model::digest::Sha256;
 
+use crate::given::GivenError;
 use crate::package::PackageError;
 
 /// Why a kernel could not be judged.
@@ -15,6 +16,12 @@ pub enum SmokeError {
     /// What was to be booted is no package with a kernel that can be.
     #[error(transparent)]
     Package(#[from] PackageError),
+    /// A file is no module for the kernel.
+    #[error(transparent)]
+    #[diagnostic(help(
+        "a module has to be compiled against the headers of the package that is booted"
+    ))]
+    Given(#[from] GivenError),
     /// The instructions or the modules make no initramfs.
     #[error("making the initramfs")]
     Initramfs(#[from] crate::initramfs::InitramfsError),
@@ -85,9 +92,10 @@ impl SmokeError {
             Self::Package(error) => error.category(),
             Self::Engine(error) => error.category(),
             Self::Guest(error) => error.category(),
-            Self::TwoKernels { .. } | Self::NoPackages | Self::NothingToMeasure { .. } => {
-                Category::Input
-            }
+            Self::Given(_)
+            | Self::TwoKernels { .. }
+            | Self::NoPackages
+            | Self::NothingToMeasure { .. } => Category::Input,
             Self::Changed { .. } => Category::Verification,
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
                 Category::Input

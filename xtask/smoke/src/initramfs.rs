@@ -69,7 +69,8 @@ fn check(
     instructions: &Instructions,
     modules: &BTreeMap<String, Vec<u8>>,
 ) -> Result<(), InitramfsError> {
-    let of_modules = instructions.modules.iter().flat_map(|module| &module.files);
+    let of_modules = instructions.modules.iter().chain(&instructions.given);
+    let of_modules = of_modules.flat_map(|module| &module.files);
     let is_there = |path: &String| {
         path.strip_prefix("/modules/")
             .and_then(|file| file.strip_suffix(".ko"))

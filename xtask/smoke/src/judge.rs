@@ -11,6 +11,7 @@ mod features;
 mod interoperation;
 mod kernel;
 mod log;
+mod modules;
 mod routing;
 mod summary;
 mod sysctls;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 use model::kconfig::DotConfig;
 use model::recipe;
 use model::smoke::{Capabilities, Carried, Check, Choice, Cut, Ends, Point, Span, Verdict};
+use protocol::Module;
 
 use crate::line::Facts;
 use crate::observed::{Ending, Observed};
@@ -45,6 +47,8 @@ pub struct Expected<'a> {
     pub smoke: &'a recipe::Smoke,
     /// What it was configured with, as its package holds it.
     pub config: &'a DotConfig,
+    /// The modules that it had to load besides its own.
+    pub modules: &'a [Module],
     /// How many bytes a transfer had to move each way.
     pub payload: u64,
 }
@@ -110,6 +114,7 @@ fn checks(expected: &Expected<'_>, observed: &Observed, told: &Told<'_>) -> Vec<
         kernel::checks(expected, told.kernel),
         sysctls::checks(expected, told.sysctls),
         features::checks(expected, told),
+        modules::checks(expected, told.modules),
         routing::checks(told.routing),
         transfer_ipv4,
         failover::checks(expected, told, protocol::Death::Loss),

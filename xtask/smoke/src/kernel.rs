@@ -13,6 +13,7 @@ use model::smoke::drivers::{available, lacking, modular};
 use protocol::Module;
 
 use crate::error::SmokeError;
+use crate::given::AllGiven;
 use crate::initramfs::module_path;
 use crate::line::{self, Facts};
 use crate::package::{KernelPackage, LoadOrder, PackageError, PackageFile, Problem};
@@ -28,6 +29,8 @@ pub struct Subject {
     pub line: Option<Line>,
     /// What the recipe expects besides.
     pub expected: recipe::Smoke,
+    /// Files of modules that are to be loaded besides those in the package.
+    pub modules: Vec<Utf8PathBuf>,
 }
 
 /// A result that packages belong to.
@@ -39,8 +42,19 @@ pub struct Origin {
     pub kernel_release: String,
     /// The digests of the packages, by file name.
     pub packages: BTreeMap<String, Sha256>,
+    /// The file name of the package that has the kernel; `None` where each may have it.
+    pub kernel: Option<String>,
     /// Whether it is of an incremental build.
     pub incremental: bool,
+}
+
+impl Subject {
+    /// The packages to look for the kernel in.
+    fn candidates(&self) -> impl Iterator<Item = &Utf8PathBuf> {
+        let known = self.origin.as_ref().and_then(|it| it.kernel.as_deref());
+        let packages = self.packages.iter();
+        packages.filter(move |path| known.is_none() || path.file_name() == known)
+    }
 }
 
 /// A kernel out of a package.
@@ -58,7 +72,9 @@ pub struct Kernel {
     pub(crate) drivers: Vec<String>,
     /// The modules that the configuration promises, to be tried.
     pub(crate) tried: Vec<Module>,
-    /// The files of both.
+    /// The modules that are no part of the package, in the order of loading.
+    pub(crate) given: Vec<Module>,
+    /// The files of all of them.
     pub(crate) modules: BTreeMap<String, Vec<u8>>,
 }
 
@@ -87,25 +103,29 @@ impl Kernel {
     ///
     /// # Errors
     /// A package is not what its manifest says, damaged, or for another machine; none has a kernel, or two
-    /// have; the kernel lacks what a boot needs.
+    /// have; the kernel lacks what a boot needs; a module that is to be loaded besides is none for it.
     pub fn read(subject: Subject, cancel: &Cancel) -> Result<Self, SmokeError> {
         let packages = digests(&subject)?;
-        let (file, package) = the_one_with_a_kernel(&subject.packages, cancel)?;
+        let (file, package) = the_one_with_a_kernel(subject.candidates(), cancel)?;
         let needed = drivers(&package, &file)?;
+        let given = AllGiven::read(&subject.modules, &package)?;
         let config = package.config.clone().unwrap_or_default();
         let line = subject.line.unwrap_or_else(|| line::line_of(&config));
         let facts = line::facts(line);
         let promised = line::promised_modules(&config, facts);
-        let wanted: Vec<_> = needed.iter().chain(&promised).copied().collect();
-        let modules = package.modules(&file, &wanted)?;
-        let (needed, promised) = modules.wanted.split_at(needed.len());
+        let own = needed.iter().chain(&promised).copied();
+        let wanted: Vec<_> = own.chain(given.depends()).collect();
+        let mut modules = package.modules(&file, &wanted)?;
+        let given = given.add_to(&mut modules)?;
+        let (needed, others) = modules.wanted.split_at(needed.len());
+        let promised = others.iter().take(promised.len());
         let mut drivers = Vec::new();
         for path in needed.iter().flat_map(paths) {
             if !drivers.contains(&path) {
                 drivers.push(path);
             }
         }
-        let tried = promised.iter().map(|module| Module {
+        let tried = promised.map(|module| Module {
             name: module.name.clone(),
             files: paths(module).collect(),
         });
@@ -113,6 +133,7 @@ impl Kernel {
             packages,
             facts,
             tried: tried.collect(),
+            given,
             drivers,
             modules: modules.files,
             release: package.release,
@@ -128,8 +149,8 @@ fn paths(module: &LoadOrder) -> impl Iterator<Item = String> {
 }
 
 /// The package that has a kernel, which no other one may have too.
-fn the_one_with_a_kernel(
-    packages: &[Utf8PathBuf],
+fn the_one_with_a_kernel<'a>(
+    packages: impl Iterator<Item = &'a Utf8PathBuf>,
     cancel: &Cancel,
 ) -> Result<(PackageFile, KernelPackage), SmokeError> {
     let mut found = None;

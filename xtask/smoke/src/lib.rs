@@ -1,6 +1,6 @@
 //! Boots the kernel out of a finished package in QEMU, and judges what it does.
 //!
-//! `package` takes the kernel out, `initramfs` makes what it boots into, `boot` runs QEMU in a container
+//! `package` takes the kernel out, `given` reads modules that are no part of it, `initramfs` makes what it boots into, `boot` runs QEMU in a container
 //! and `watch` decides when it has to end; `judge` makes checks of what was `observed`, with what `line`
 //! knows of the kernel line; `page` and `junit` show them. `run` is their order.
 
@@ -9,6 +9,7 @@ mod alarms;
 pub mod bench;
 mod boot;
 pub mod error;
+pub mod given;
 pub mod guest;
 pub mod initramfs;
 pub mod judge;

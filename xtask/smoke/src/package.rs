@@ -13,17 +13,17 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Read};
 
 use camino::Utf8Path;
-use formats::deb::DebError;
-use formats::tar_entries::{self, Entry, Kind};
-use formats::{deb, kernel_module};
+use formats::entry::{Entry, Kind};
+use formats::{kernel_module, package};
 use host::cancel::Cancel;
 use model::kconfig::DotConfig;
+use model::recipe::PackageFormat;
 
 use contents::Contents;
-use guard::Guarded;
+use guard::{Guarded, pay};
 
 pub use error::{PackageError, Problem};
 pub use modules::{LoadOrder, Modules};
@@ -41,11 +41,6 @@ const MAX_DATA: u64 = 8 << 30;
 /// The most that all readings of a package together may take out of its file, and the most that they may
 /// unpack of it, in bytes.
 const MAX_WORK: u64 = 16 << 30;
-/// The architecture that smoke boots are for, in Debian's words.
-const ARCHITECTURE: &str = "amd64";
-/// How the lead of an RPM package begins.
-const RPM: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
-
 type Open = Box<dyn Fn() -> io::Result<Box<dyn Read>>>;
 
 /// A package that can be opened again and again, until somebody asks to stop, or all readings together
@@ -99,29 +94,23 @@ impl PackageFile {
     /// Shows every file of the package, once it is known to be one for this architecture.
     fn walk(&self, visit: impl FnMut(Entry<'_>) -> Result<(), Problem>) -> Result<(), Problem> {
         let reader = (self.open)().map_err(Problem::Open)?;
-        let mut reader = Guarded::new(reader, &self.cancel, &self.packed);
-        let mut start = Vec::new();
-        (&mut reader)
-            .take(RPM.len() as u64)
-            .read_to_end(&mut start)
-            .map_err(|source| {
-                let what = "its first bytes";
-                Problem::Deb(DebError::Io { what, source })
-            })?;
-        if start == RPM {
-            return Err(Problem::Rpm);
+        let reader = Guarded::new(reader, &self.cancel, &self.packed);
+        let package = package::open(reader)?;
+        let (found, expected) = (package.architecture(), architecture(package.format()));
+        if found != expected {
+            let found = found.to_owned();
+            return Err(Problem::Architecture { found, expected });
         }
-        let reader = io::BufReader::new(Cursor::new(start).chain(reader));
-        let package = deb::open(reader).map_err(Problem::Deb)?;
-        let architecture = package.control().get("Architecture").unwrap_or_default();
-        if architecture != ARCHITECTURE {
-            return Err(Problem::Architecture {
-                found: architecture.to_owned(),
-                expected: ARCHITECTURE,
-            });
-        }
-        let data = package.data(MAX_DATA).map_err(Problem::Deb)?;
-        tar_entries::for_each(Guarded::new(data, &self.cancel, &self.unpacked), visit)
+        let meter = |read| pay(&self.cancel, &self.unpacked, read);
+        package.for_each_entry_metered(MAX_DATA, meter, visit)
+    }
+}
+
+/// The architecture that smoke boots are for, in the words of a format.
+fn architecture(format: PackageFormat) -> &'static str {
+    match format {
+        PackageFormat::Deb => "amd64",
+        PackageFormat::Rpm => "x86_64",
     }
 }
 
@@ -152,7 +141,7 @@ impl KernelPackage {
     ///
     /// # Errors
     ///
-    /// The package cannot be opened, is damaged, is no `.deb` for amd64, or holds not exactly one 64-bit
+    /// The package cannot be opened, is damaged, is none for x86-64, or holds not exactly one 64-bit
     /// kernel of the release that it is named after.
     pub fn read(package: &PackageFile) -> Result<Self, PackageError> {
         let mut contents = Contents::default();
@@ -176,6 +165,11 @@ impl KernelPackage {
         wanted: &[S],
     ) -> Result<Modules, PackageError> {
         modules::read(self, package, wanted).map_err(|problem| package.failed(problem))
+    }
+
+    /// Whether the package lists a module as built in; `-` and `_` are the same.
+    pub fn is_built_in(&self, module: &str) -> bool {
+        kernel_module::module_name(module).is_ok_and(|name| self.builtin.contains(&name))
     }
 
     /// Whether the package has a module's file; `-` and `_` are the same.

@@ -148,6 +148,7 @@ impl Ready<'_> {
             version: protocol::VERSION,
             drivers: self.kernel.drivers.clone(),
             modules: self.kernel.tried.clone(),
+            given: self.kernel.given.clone(),
             trials: line::trials_of(self.kernel.facts, &self.kernel.subject.expected),
             rate: load.rate,
             choices: line::choices(&self.kernel.config, self.kernel.facts),
@@ -182,6 +183,7 @@ impl Ready<'_> {
             kernel_release: origin.map_or(&kernel.release, |origin| &origin.kernel_release),
             smoke: &kernel.subject.expected,
             config: &kernel.config,
+            modules: &kernel.given,
             payload: ran.payload,
         };
         let judgement = judge(&expected, &ran.observed);

@@ -11,8 +11,8 @@ use model::recipe::{self, Line};
 use model::smoke::{Machine, Retry, SCHEMA, Smoke};
 use protocol::{
     Counters, Death, Direction, End, Event, Failover, Family, Features, Implementation,
-    Interoperation, Kernel, Log, Record, Routed, Sample, Step, Sysctls, Transfer, Tried, VERSION,
-    Way,
+    Interoperation, Kernel, Loaded, Log, Module, Record, Routed, Sample, Step, Sysctls, Transfer,
+    Tried, VERSION, Way,
 };
 
 use crate::judge::{Expected, Judgement, judge};
@@ -95,19 +95,52 @@ pub(crate) fn judged_with(
     smoke: &recipe::Smoke,
     config: &DotConfig,
 ) -> Judgement {
+    judge(&expected(smoke, config), observed)
+}
+
+/// Judges a run to which modules were given.
+pub(crate) fn judged_with_modules(observed: &Observed, modules: &[Module]) -> Judgement {
+    let (smoke, config) = (recipe(), config());
     let expected = Expected {
+        modules,
+        ..expected(&smoke, &config)
+    };
+    judge(&expected, observed)
+}
+
+fn expected<'a>(smoke: &'a recipe::Smoke, config: &'a DotConfig) -> Expected<'a> {
+    Expected {
         line: line::facts(Line::Upstream),
         kernel_release: RELEASE,
         smoke,
         config,
+        modules: &[],
         payload: PAYLOAD,
-    };
-    judge(&expected, observed)
+    }
 }
 
 /// A run that passes.
 pub(crate) fn good() -> Observed {
     observed(steps())
+}
+
+/// A run that passes with two modules, and these.
+pub(crate) fn good_with_modules() -> (Observed, Vec<Module>) {
+    let names = ["toy_core", "toy"].map(str::to_owned);
+    let loaded = names.clone().map(|name| Loaded {
+        name,
+        error: None,
+        state: Some("Live".to_owned()),
+    });
+    let mut steps = steps();
+    let after = steps.iter().position(|(step, ..)| *step == Step::Routing);
+    let step = (Step::Modules, Event::Modules(loaded.into()), 30);
+    steps.insert(after.unwrap(), step);
+    let modules = names.map(|name| Module {
+        files: vec![format!("/modules/{name}.ko")],
+        name,
+    });
+    (observed(steps), modules.into())
 }
 
 /// The steps of such a run, with what each told and the milliseconds that it took.

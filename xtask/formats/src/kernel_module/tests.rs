@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::kernel::{module, module_with};
+use crate::testing::kernel::{module, module_for, module_with};
 
 fn with_modinfo(text: &str) -> Result<KernelModule, KernelModuleError> {
     parse(&module_with(62, &[(".modinfo", text.as_bytes())]))
@@ -20,6 +20,20 @@ fn modules_tell_their_name_and_dependencies() {
 fn old_modules_have_no_name() {
     let found = with_modinfo("license=GPL\0depends=\0alias=name=x\0").unwrap();
     assert_eq!(found.name, None);
+}
+
+#[test]
+fn modules_tell_the_release_they_are_for() {
+    let found = parse(&module_for("6.12.1-mptcp", "dummy", "")).unwrap();
+    assert_eq!(found.vermagic.as_deref(), Some("6.12.1-mptcp SMP "));
+    assert_eq!(found.release(), Some("6.12.1-mptcp"));
+    for text in [
+        "depends=\0",
+        "depends=\0vermagic=\0",
+        "depends=\0vermagic= \0",
+    ] {
+        assert_eq!(with_modinfo(text).unwrap().release(), None, "{text:?}");
+    }
 }
 
 #[test]
@@ -54,6 +68,10 @@ fn malformed_sections_are_refused() {
         (
             "name=a\0depends=\0name=b\0",
             KernelModuleError::Twice("name"),
+        ),
+        (
+            "depends=\0vermagic=1\0vermagic=2\0",
+            KernelModuleError::Twice("vermagic"),
         ),
     ] {
         assert_eq!(with_modinfo(text), Err(error), "{text:?}");

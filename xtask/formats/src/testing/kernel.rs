@@ -1,4 +1,5 @@
-//! Kernel packages for tests: a `.deb` of any entries, and the least that passes for a kernel or a module.
+//! Kernel packages for tests: a `.deb` or `.rpm` of any entries, and the least that passes for a kernel or a
+//! module.
 
 use std::io::Write;
 
@@ -6,16 +7,18 @@ use tar::EntryType;
 
 use crate::compression::Compression;
 
-/// A `.deb` in the making.
+/// A package in the making.
 #[derive(Debug, Clone)]
 pub struct TestPackage {
-    architecture: String,
-    entries: Vec<(String, EntryType, Vec<u8>)>,
+    pub(super) name: String,
+    pub(super) architecture: String,
+    pub(super) entries: Vec<(String, EntryType, Vec<u8>)>,
 }
 
 impl Default for TestPackage {
     fn default() -> Self {
         Self {
+            name: "linux-image-test".to_owned(),
             architecture: "amd64".to_owned(),
             entries: Vec::new(),
         }
@@ -35,7 +38,23 @@ impl TestPackage {
             .file(&format!("./boot/vmlinuz-{release}"), &image(release))
     }
 
-    /// Changes the field `Architecture`.
+    /// A package with a kernel and its configuration where distributions of RPM packages have them.
+    pub fn with_kernel_in_modules(release: &str, config: &str) -> Self {
+        let folder = format!("./lib/modules/{release}");
+        Self::new()
+            .name("kernel")
+            .file(&format!("{folder}/config"), config.as_bytes())
+            .file(&format!("{folder}/vmlinuz"), &image(release))
+    }
+
+    /// Changes its name.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// Changes the field `Architecture`, in Debian's word; `amd64` becomes `x86_64` in an `.rpm`.
     #[must_use]
     pub fn architecture(mut self, architecture: &str) -> Self {
         architecture.clone_into(&mut self.architecture);
@@ -56,12 +75,12 @@ impl TestPackage {
         self
     }
 
-    /// The package, its members compressed with gzip.
+    /// The package as a `.deb`, its members compressed with gzip.
     pub fn build(&self) -> Vec<u8> {
         self.build_with(Compression::Gzip)
     }
 
-    /// The package, its data compressed in any way.
+    /// The package as a `.deb`, its data compressed in any way.
     pub fn build_with(&self, compression: Compression) -> Vec<u8> {
         let extension = match compression {
             Compression::None => "",
@@ -70,8 +89,8 @@ impl TestPackage {
             Compression::Zstd => ".zst",
         };
         let control = format!(
-            "Package: linux-image-test\nVersion: 1\nArchitecture: {}\n",
-            self.architecture
+            "Package: {}\nVersion: 1\nArchitecture: {}\n",
+            self.name, self.architecture
         );
         let control = tar_of(&[(
             "./control".to_owned(),
@@ -169,7 +188,12 @@ pub fn image(release: &str) -> Vec<u8> {
 
 /// A module for x86-64 of this name that depends on others, `a,b`.
 pub fn module(name: &str, depends: &str) -> Vec<u8> {
-    let modinfo = format!("license=GPL\0depends={depends}\0name={name}\0vermagic=1 SMP \0");
+    module_for("1", name, depends)
+}
+
+/// The same, compiled for the kernel of a release.
+pub fn module_for(release: &str, name: &str, depends: &str) -> Vec<u8> {
+    let modinfo = format!("license=GPL\0depends={depends}\0name={name}\0vermagic={release} SMP \0");
     module_with(62, &[(".modinfo", modinfo.as_bytes())])
 }
 

@@ -10,6 +10,7 @@ fn instructions(drivers: &[&str]) -> Instructions {
             name: "veth".to_owned(),
             files: vec![module_path("veth")],
         }],
+        given: vec![],
         trials: vec![],
         choices: vec![],
         payload: 1 << 20,
@@ -79,6 +80,13 @@ fn instructions_name_only_what_is_there() {
         assert!(matches!(&error, InitramfsError::NoModule(found) if found == path));
         assert_eq!(error.category(), Category::Bug);
     }
+    let mut unknown = instructions(&[]);
+    unknown.given = vec![Module {
+        name: "toy".to_owned(),
+        files: vec![module_path("toy")],
+    }];
+    let error = initramfs(b"guest", &unknown, &modules()).unwrap_err();
+    assert!(matches!(&error, InitramfsError::NoModule(found) if *found == module_path("toy")));
     let hostile = [("../x".to_owned(), vec![]), ("veth".to_owned(), vec![])].into();
     assert!(matches!(
         initramfs(b"guest", &instructions(&[]), &hostile),

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use model::kconfig::DotConfig;
 use model::smoke::{Check, Verdict};
-use protocol::{Death, Direction, End, Event, Family, Implementation, Record, Step};
+use protocol::{Death, Direction, End, Event, Family, Implementation, Loaded, Record, Step};
 
 use super::told::{self, group};
 use crate::observed::{Ending, Observed, Seen};
-use crate::testing::{PAYLOAD, good, judged, judged_as, judged_with, recipe};
+use crate::testing::{
+    PAYLOAD, good, good_with_modules, judged, judged_as, judged_with, judged_with_modules, recipe,
+};
 
 /// The checks that fail, as `group: name`.
 fn failed(observed: &Observed) -> Vec<String> {
@@ -62,11 +64,11 @@ fn fails(observed: &Observed, expected: &[&str]) {
     assert!(judgement.reason.is_some_and(|reason| !reason.is_empty()));
 }
 
-/// The steps that a kernel without choices has.
+/// The steps that a kernel without choices has where no modules are given.
 fn steps() -> Vec<Step> {
     let choices = told::KINDS.map(told::of_kind);
     let mut steps = told::STEPS.to_vec();
-    steps.retain(|step| !choices.contains(step));
+    steps.retain(|step| !choices.contains(step) && *step != Step::Modules);
     steps
 }
 
@@ -87,6 +89,86 @@ fn a_good_run_passes() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), count, "two checks of one name");
+}
+
+/// The checks of given modules, and whatever else fails.
+fn with_modules(spoil: impl Fn(&mut Event)) -> Vec<Check> {
+    let (mut observed, modules) = good_with_modules();
+    for seen in &mut observed.lines {
+        spoil(&mut seen.line.event);
+    }
+    let mut checks = judged_with_modules(&observed, &modules).checks;
+    checks.retain(|check| check.group == "modules" || !check.passed);
+    checks
+}
+
+#[test]
+fn a_given_module_has_a_check_of_its_own() {
+    let (observed, modules) = good_with_modules();
+    let judgement = judged_with_modules(&observed, &modules);
+    assert_eq!(judgement.reason, None);
+    assert!(judgement.phases.iter().any(|span| span.name == "modules"));
+    let checks = with_modules(|_| {});
+    let names: Vec<_> = checks.iter().map(|check| check.name.as_str()).collect();
+    assert_eq!(names, ["module toy_core is loaded", "module toy is loaded"]);
+    assert_eq!(checks[0].found, "loaded, and listed as live");
+    // A boot to which none were given has no such check, and no such step.
+    assert!(
+        judged(&good())
+            .checks
+            .iter()
+            .all(|check| check.group != "modules")
+    );
+    fails(&observed, &["report: steps"]);
+}
+
+#[test]
+fn a_module_that_is_not_loaded_fails() {
+    let toy = |error: Option<&str>, state: Option<&str>| Loaded {
+        name: "toy".to_owned(),
+        error: error.map(str::to_owned),
+        state: state.map(str::to_owned),
+    };
+    let refusal = "load /modules/toy.ko: ENOEXEC: Exec format error";
+    let another = Loaded {
+        name: "another".to_owned(),
+        ..toy(None, Some("Live"))
+    };
+    for (told, found) in [
+        (Some(toy(Some(refusal), None)), refusal),
+        // One of the same name is there, but it is another one.
+        (Some(toy(Some(refusal), Some("Live"))), refusal),
+        (Some(toy(None, None)), "loaded, but not listed"),
+        (
+            Some(toy(None, Some("Loading"))),
+            "loaded, but listed as Loading",
+        ),
+        (Some(another), "not tried"),
+        (None, "not tried"),
+    ] {
+        let checks = with_modules(|event| {
+            if let Event::Modules(all) = event {
+                all.truncate(1);
+                all.extend(told.clone());
+            }
+        });
+        let checks: Vec<_> = checks.iter().map(|c| (c.passed, &*c.found)).collect();
+        let good = (true, "loaded, and listed as live");
+        assert_eq!(checks, [good, (false, found)]);
+    }
+}
+
+#[test]
+fn modules_that_nothing_was_told_of_fail() {
+    let (_, modules) = good_with_modules();
+    let checks = judged_with_modules(&good(), &modules).checks;
+    let failed: Vec<_> = checks.iter().filter(|check| !check.passed).collect();
+    let names: Vec<_> = failed.iter().map(|check| check.name.as_str()).collect();
+    assert_eq!(
+        names,
+        ["module toy_core is loaded", "module toy is loaded", "steps"]
+    );
+    assert_eq!(failed[0].found, "nothing was reported");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use protocol::{
     Chosen, Counters, Death, End, Event, Failover, Family, Features, Interoperation, Kernel, Kind,
-    Log, Routed, Sample, Step, Sysctls, Transfer,
+    Loaded, Log, Routed, Sample, Step, Sysctls, Transfer,
 };
 
 use super::Expected;
@@ -10,10 +10,11 @@ use crate::line;
 use crate::observed::Seen;
 
 /// All steps, in their order.
-pub(super) const STEPS: [Step; 14] = [
+pub(super) const STEPS: [Step; 15] = [
     Step::Kernel,
     Step::Sysctls,
     Step::Features,
+    Step::Modules,
     Step::Routing,
     Step::TransferIpv4,
     Step::LinkLoss,
@@ -27,12 +28,15 @@ pub(super) const STEPS: [Step; 14] = [
     Step::Log,
 ];
 
-/// The steps that a kernel has to go through: those of choices only where it has any.
+/// The steps that a kernel has to go through: those of choices and of given modules only where there are any.
 pub(super) fn steps(expected: &Expected<'_>) -> Vec<Step> {
     let choices: Vec<_> = line::proofs(expected.config, expected.line)
         .map(|(feature, _)| of_kind(feature.kind))
         .collect();
-    let wanted = |step: &Step| !KINDS.map(of_kind).contains(step) || choices.contains(step);
+    let wanted = |step: &Step| match step {
+        Step::Modules => !expected.modules.is_empty(),
+        _ => !KINDS.map(of_kind).contains(step) || choices.contains(step),
+    };
     STEPS.into_iter().filter(wanted).collect()
 }
 
@@ -45,6 +49,7 @@ pub(super) fn group(step: Step) -> &'static str {
         Step::Kernel => "kernel",
         Step::Sysctls => "sysctls",
         Step::Features => "features",
+        Step::Modules => "modules",
         Step::Routing => "routing",
         Step::TransferIpv4 => "transfer-ipv4",
         Step::LinkLoss => "link-loss",
@@ -98,6 +103,7 @@ pub(super) struct Told<'a> {
     pub(super) kernel: Option<&'a Kernel>,
     pub(super) sysctls: Option<&'a Sysctls>,
     pub(super) features: Option<&'a Features>,
+    pub(super) modules: Option<&'a [Loaded]>,
     pub(super) routing: Option<&'a [Routed]>,
     pub(super) transfers: Vec<&'a Transfer>,
     pub(super) failovers: Vec<&'a Failover>,
@@ -114,6 +120,7 @@ impl<'a> Told<'a> {
                 Event::Kernel(kernel) => told.kernel = Some(kernel),
                 Event::Sysctls(sysctls) => told.sysctls = Some(sysctls),
                 Event::Features(features) => told.features = Some(features),
+                Event::Modules(modules) => told.modules = Some(modules),
                 Event::Routing(routed) => told.routing = Some(routed),
                 Event::Transfer(transfer) => told.transfers.push(transfer),
                 Event::Failover(failover) => told.failovers.push(failover),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use formats::compression::Compression;
-use formats::tar_entries::Entry;
+use formats::entry::Entry;
 use formats::{kernel_image, kernel_module};
 use model::kconfig::DotConfig;
 
@@ -14,8 +14,32 @@ use super::{KernelPackage, MAX_IMAGE, MAX_TEXT, Problem, read_file};
 const MAX_NAMES: usize = 1 << 16;
 /// The longest release that a kernel can have, in bytes: `__NEW_UTS_LEN` of Linux.
 const MAX_RELEASE: usize = 64;
-const KERNEL: &str = "boot/vmlinuz-";
-const CONFIG: &str = "boot/config-";
+
+/// Where a file of a kernel may stand.
+struct Place {
+    /// With the release behind it.
+    boot: &'static str,
+    /// Below the folder of the release's modules, as distributions of RPM packages have it.
+    modules: &'static str,
+}
+
+const KERNEL: Place = Place {
+    boot: "boot/vmlinuz-",
+    modules: "vmlinuz",
+};
+const CONFIG: Place = Place {
+    boot: "boot/config-",
+    modules: "config",
+};
+
+impl Place {
+    /// The release that a path of this place is named after.
+    fn release<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let below = || below_modules(path).filter(|(_, file)| *file == self.modules);
+        path.strip_prefix(self.boot)
+            .or_else(|| below().map(|(release, _)| release))
+    }
+}
 
 /// What was found so far, each with its path.
 #[derive(Default)]
@@ -30,11 +54,11 @@ pub(super) struct Contents {
 impl Contents {
     pub(super) fn visit(&mut self, entry: &mut Entry<'_>) -> Result<(), Problem> {
         let path = entry.path;
-        if path.starts_with(KERNEL) {
+        if KERNEL.release(path).is_some() {
             let unchanged = Ok::<_, Infallible>;
             return read_once(&mut self.kernel, "kernel", entry, MAX_IMAGE, unchanged);
         }
-        if path.starts_with(CONFIG) {
+        if CONFIG.release(path).is_some() {
             let what = "configuration";
             return read_once(&mut self.config, what, entry, MAX_TEXT, String::from_utf8);
         }
@@ -62,7 +86,7 @@ impl Contents {
             Ok(header) => header.release,
             Err(error) => return Err(Problem::Image { path, error }),
         };
-        if path.strip_prefix(KERNEL) != Some(&release) {
+        if KERNEL.release(&path) != Some(&release) {
             return Err(Problem::Release { path, release });
         }
         let config = self.config.map(|config| parse_config(config, &release));
@@ -107,7 +131,7 @@ fn read_once<T, E>(
 }
 
 fn parse_config((path, text): (String, String), release: &str) -> Result<DotConfig, Problem> {
-    if path.strip_prefix(CONFIG) != Some(release) {
+    if CONFIG.release(&path) != Some(release) {
         let release = release.to_owned();
         return Err(Problem::Release { path, release });
     }

@@ -4,10 +4,10 @@ use std::error::Error;
 use std::fmt::Write;
 use std::io;
 
-use formats::deb::DebError;
+use formats::entry::Kind;
 use formats::kernel_image::KernelImageError;
 use formats::kernel_module::KernelModuleError;
-use formats::tar_entries::{Kind, TarError};
+use formats::package;
 use host::cancel::Interrupted;
 use host::category::Category;
 use model::kconfig::MalformedConfig;
@@ -28,23 +28,20 @@ impl PackageError {
     /// Who has to act: nobody where the user asked to stop, the host where the file cannot be read, else
     /// whoever gave the package.
     pub fn category(&self) -> Category {
+        let error = match &*self.problem {
+            Problem::Open(error) | Problem::File { error, .. } => Some(error),
+            Problem::Package(error) => error.io(),
+            _ => None,
+        };
+        let caused_by = |wanted: fn(&(dyn Error + 'static)) -> bool| {
+            error.is_some_and(|error| has_cause(error, wanted))
+        };
+        if caused_by(<dyn Error>::is::<Interrupted>) {
+            return Category::Interrupted;
+        }
         match &*self.problem {
-            Problem::Open(error)
-            | Problem::Deb(DebError::Io { source: error, .. })
-            | Problem::Tar(TarError::Io(error))
-            | Problem::File { error, .. }
-                if has_cause(error, <dyn Error>::is::<Interrupted>) =>
-            {
-                Category::Interrupted
-            }
             Problem::Open(_) => Category::Host,
-            Problem::Deb(DebError::Io { source: error, .. })
-            | Problem::Tar(TarError::Io(error))
-            | Problem::File { error, .. }
-                if has_cause(error, is_of_the_system) =>
-            {
-                Category::Host
-            }
+            _ if caused_by(is_of_the_system) => Category::Host,
             _ => Category::Input,
         }
     }
@@ -56,12 +53,9 @@ pub enum Problem {
     /// The file cannot be opened.
     #[error("opening it failed: {0}")]
     Open(io::Error),
-    /// Another kind of package.
-    #[error("found an RPM package, which is not yet supported; expected a .deb")]
-    Rpm,
     /// The package is damaged, or none at all.
     #[error("{}", one_line(.0))]
-    Deb(DebError),
+    Package(#[from] package::PackageError),
     /// The package is for another architecture.
     #[error("found architecture {found:?}, expected {expected:?}")]
     Architecture {
@@ -70,11 +64,8 @@ pub enum Problem {
         /// What can be booted.
         expected: &'static str,
     },
-    /// The files in it are damaged.
-    #[error("{}", one_line(.0))]
-    Tar(#[from] TarError),
     /// The package is none of a kernel.
-    #[error("it has no kernel: no boot/vmlinuz-*")]
+    #[error("it has no kernel: neither boot/vmlinuz-* nor lib/modules/*/vmlinuz")]
     NoKernel,
     /// Two files where there should be one.
     #[error("found both {first:?} and {second:?}, expected one {what}")]

@@ -37,13 +37,22 @@ impl<R: Read> Read for Guarded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.cancel.check().map_err(io::Error::other)?;
         let read = self.reader.read(buffer)?;
-        let left = self.left.get().checked_sub(read as u64);
-        self.left.set(left.unwrap_or_default());
-        match left {
-            Some(_) => Ok(read),
-            None => Err(io::Error::other(TooMuchWork)),
-        }
+        spend(self.left, read)?;
+        Ok(read)
     }
+}
+
+/// Asks whether to stop, and takes what was read from what is `left`; as [`Guarded`], where something else
+/// reads.
+pub(super) fn pay(cancel: &Cancel, left: &Cell<u64>, read: usize) -> io::Result<()> {
+    cancel.check().map_err(io::Error::other)?;
+    spend(left, read)
+}
+
+fn spend(left: &Cell<u64>, read: usize) -> io::Result<()> {
+    let rest = left.get().checked_sub(read as u64);
+    left.set(rest.unwrap_or_default());
+    rest.map(drop).ok_or_else(|| io::Error::other(TooMuchWork))
 }
 
 impl<R> fmt::Debug for Guarded<'_, R> {

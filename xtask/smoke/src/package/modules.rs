@@ -5,8 +5,8 @@ use std::fmt;
 use std::io::{self, Read};
 
 use formats::compression::{Compression, Decoder, OutputTooLong};
+use formats::entry::Entry;
 use formats::kernel_module;
-use formats::tar_entries::Entry;
 
 use super::contents::{below_modules, module_file};
 use super::{KernelPackage, MAX_MODULE, MAX_MODULES, PackageFile, Problem, expect_file};

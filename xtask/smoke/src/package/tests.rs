@@ -1,4 +1,5 @@
 use std::cell::Cell;
+use std::io::Cursor;
 use std::rc::Rc;
 
 use formats::compression::Compression;
@@ -62,10 +63,101 @@ fn a_kernel_is_read() {
 }
 
 #[test]
+fn a_kernel_is_read_from_an_rpm() {
+    let package = TestPackage::with_kernel_in_modules(RELEASE, CONFIG);
+    let package = package.file(&module_at("a.ko"), &module("a", ""));
+    for compression in [
+        Compression::None,
+        Compression::Gzip,
+        Compression::Xz,
+        Compression::Zstd,
+    ] {
+        let file = file_of(package.build_rpm_with(compression));
+        let kernel = KernelPackage::read(&file).unwrap();
+        assert_eq!(kernel.release, RELEASE);
+        assert_eq!(kernel.image, image(RELEASE));
+        assert_eq!(kernel.config, Some(DotConfig::parse(CONFIG).unwrap()));
+        let modules = kernel.modules(&file, &["a"]).unwrap();
+        assert_eq!(modules.files["a"], module("a", ""));
+    }
+}
+
+#[test]
+fn both_formats_may_have_it_in_either_place() {
+    let in_modules = TestPackage::with_kernel_in_modules(RELEASE, CONFIG);
+    let usr = TestPackage::new()
+        .file(
+            &format!("./usr/lib/modules/{RELEASE}/vmlinuz"),
+            &image(RELEASE),
+        )
+        .file(&format!("./boot/config-{RELEASE}"), CONFIG.as_bytes());
+    for package in [package(), in_modules, usr] {
+        for bytes in [package.build(), package.build_rpm()] {
+            let kernel = KernelPackage::read(&file_of(bytes)).unwrap();
+            assert_eq!(
+                (kernel.release.as_str(), kernel.config.is_some()),
+                (RELEASE, true)
+            );
+        }
+    }
+}
+
+#[test]
+fn an_rpm_has_exactly_one_kernel_for_x86_64() {
+    let read = |package: &TestPackage| KernelPackage::read(&file_of(package.build_rpm()));
+    let good = TestPackage::with_kernel_in_modules(RELEASE, CONFIG);
+    let twice = package().file(&format!("./lib/modules/{RELEASE}/vmlinuz"), &image(RELEASE));
+    let error = message(read(&twice));
+    assert!(error.ends_with("expected one kernel"), "{error}");
+    let config = good.clone().file(&format!("./boot/config-{RELEASE}"), b"");
+    let error = message(read(&config));
+    assert!(error.ends_with("expected one configuration"), "{error}");
+    assert_eq!(
+        message(read(&good.clone().architecture("aarch64"))),
+        "found architecture \"aarch64\", expected \"x86_64\""
+    );
+    let none = TestPackage::new().file("./lib/modules/6.1/kernel/vmlinuz", b"x");
+    assert!(message(read(&none)).starts_with("it has no kernel"));
+    let renamed = TestPackage::new().file("./lib/modules/6.2/vmlinuz", &image("6.1"));
+    assert!(message(read(&renamed)).ends_with("says release \"6.1\""));
+    let link = TestPackage::new().entry("./lib/modules/6.2/vmlinuz", b'2', b"x");
+    assert!(message(read(&link)).contains("to be a symbolic link"));
+}
+
+#[test]
+fn an_altered_rpm_is_refused() {
+    let package = TestPackage::with_kernel_in_modules(RELEASE, CONFIG);
+    let whole = package.build_rpm_with(Compression::None);
+    let (header, payload) = formats::testing::rpm::parts(&whole);
+    for at in [header + 20, payload + 200, whole.len() - 1] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        message(KernelPackage::read(&file_of(bytes)));
+    }
+    for length in (0..whole.len()).step_by(64) {
+        message(KernelPackage::read(&file_of(whole[..length].to_vec())));
+    }
+    let file = file_of(package.build_rpm());
+    file.unpacked.set(100);
+    let error = message(KernelPackage::read(&file));
+    assert!(
+        error.contains("all readings of the package have more than"),
+        "{error}"
+    );
+    let cancel = Cancel::new();
+    let file = PackageFile::new("test.rpm", cancel.clone(), move || {
+        Ok(Cursor::new(whole.clone()))
+    });
+    cancel.cancel();
+    let error = KernelPackage::read(&file).unwrap_err();
+    assert_eq!(error.category(), Category::Interrupted, "{error}");
+}
+
+#[test]
 fn it_is_exactly_one_kernel() {
     assert_eq!(
         message(read(&TestPackage::new())),
-        "it has no kernel: no boot/vmlinuz-*"
+        "it has no kernel: neither boot/vmlinuz-* nor lib/modules/*/vmlinuz"
     );
     let two = package().file("./boot/vmlinuz-6.2", &image("6.2"));
     assert_eq!(
@@ -124,16 +216,17 @@ fn other_packages_are_refused() {
     let refused = |bytes: &[u8]| message(KernelPackage::read(&file_of(bytes.to_vec())));
     assert_eq!(
         refused(b"\xed\xab\xee\xdb\x03\0\0\0"),
-        "found an RPM package, which is not yet supported; expected a .deb"
+        "reading the lead failed: failed to fill whole buffer"
     );
     assert_eq!(
-        refused(b"#!/bin/sh\n"),
-        "found magic \"#!/bin/s\", expected an ar archive"
-    );
-    assert_eq!(
-        refused(b""),
+        refused(b"!<arch>"),
         "reading ar magic failed: failed to fill whole buffer"
     );
+    let unknown = "expected a .deb or an .rpm";
+    for (bytes, start) in [(b"#!/bin/sh\n".as_slice(), "#!/bin/s"), (b"", "")] {
+        let expected = format!("found a file that begins with {start:?}, {unknown}");
+        assert_eq!(refused(bytes), expected);
+    }
 }
 
 #[test]
@@ -164,7 +257,7 @@ fn hostile_names_are_refused() {
         assert!(
             matches!(
                 *read(&package().file(path, b"")).unwrap_err().problem,
-                Problem::Tar(_)
+                Problem::Package(package::PackageError::Tar(_))
             ),
             "{path}"
         );

@@ -44,6 +44,7 @@ pub(crate) fn judged_with(observed: &Observed, config: &str) -> Judgement {
         kernel_release: RELEASE,
         smoke: &recipe::Smoke::default(),
         config: &DotConfig::parse(config).unwrap(),
+        modules: &[],
         payload: PAYLOAD,
     };
     judge(&expected, observed)

@@ -125,19 +125,19 @@ fn every_other_end_is_broken_and_says_how() {
 #[test]
 fn a_report_that_is_not_ours_ends_the_run_at_once() {
     let good = line(0, Event::Hello);
-    let newer = String::from_utf8_lossy(&good).replace("\"version\":1", "\"version\":2");
+    let newer = String::from_utf8_lossy(&good).replace("\"version\":2", "\"version\":3");
     let cases: [(Vec<u8>, &str); 5] = [
         (
             newer.into_bytes(),
-            "version 2 of the protocol, and this tool reads version 1",
+            "version 3 of the protocol, and this tool reads version 2",
         ),
         (
             line(3, Event::Hello),
             "line 0 of the report is missing: line 3 came",
         ),
-        (b"{\"version\":1,\"seq\n".to_vec(), "no report line"),
+        (b"{\"version\":2,\"seq\n".to_vec(), "no report line"),
         (
-            b"{\"version\":1,\"sequence\":0,\"time\":0,\"event\":\"unheard-of\"}\n".to_vec(),
+            b"{\"version\":2,\"sequence\":0,\"time\":0,\"event\":\"unheard-of\"}\n".to_vec(),
             "no report line",
         ),
         (
@@ -152,7 +152,7 @@ fn a_report_that_is_not_ours_ends_the_run_at_once() {
         assert_broken(watch, 2, None, reason);
     }
     let mut half = watched(&whole());
-    half.report(at(3), b"{\"version\":1");
+    half.report(at(3), b"{\"version\":2");
     assert_broken(half, 9, Some(0), "in the middle of a line");
 }
 
