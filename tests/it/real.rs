@@ -9,6 +9,8 @@
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
 mod support;
 
+#[path = "real/clients.rs"]
+mod clients;
 #[path = "real/configuration.rs"]
 mod configuration;
 #[path = "real/deadlines.rs"]

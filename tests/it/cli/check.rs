@@ -254,6 +254,29 @@ fn a_container_without_recipe_is_checked_too() {
 }
 
 #[test]
+fn a_container_that_cannot_make_the_packages_is_told() {
+    let scratch = Scratch::new();
+    let recipe = scratch.read("recipes/mini.toml");
+    let recipe = recipe
+        .replace("distribution = \"debian\"", "distribution = \"fedora\"")
+        .replace("release = \"13\"", "release = \"44\"")
+        .replace("format = \"deb\"", "format = \"rpm\"");
+    scratch.write("recipes/mini.toml", &recipe);
+    scratch.seal_recipe("mini");
+    scratch.xtask(&["check", "mini"]).expect_code(0);
+
+    scratch.write(
+        "recipes/mini.toml",
+        recipe.replace("\"debian-13\"", "\"debian-11\""),
+    );
+    scratch.seal_recipe("mini");
+    let run = scratch.xtask(&["check", "mini"]).expect_code(1);
+    let expected = "recipe `mini` asks for .rpm packages, and container `debian-11` has nothing that makes them";
+    let said = run.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(expected), "{}", run.stderr);
+}
+
+#[test]
 fn outside_of_a_project_the_message_says_so() {
     let scratch = Scratch::small();
     let run = scratch.xtask(&["--project", "/nonexistent/folder", "check"]);

@@ -4,7 +4,8 @@
 use std::fs;
 
 use formats::compression::Compression;
-use formats::testing::kernel::{TestPackage, image};
+use formats::testing::kernel::{TestPackage, compress, image, module_for, module_with};
+use formats::testing::rpm::{parts, replace};
 use model::digest::Sha256;
 use model::smoke::{Capabilities, Check, Machine, Smoke, Verdict};
 
@@ -26,7 +27,7 @@ fn bad_packages() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (
             "no-kernel",
             TestPackage::new().file("./usr/share/doc/x", b"x").build(),
-            "it has no kernel: no boot/vmlinuz-*",
+            "it has no kernel: neither boot/vmlinuz-* nor lib/modules/*/vmlinuz",
         ),
         (
             "truncated",
@@ -46,14 +47,47 @@ fn bad_packages() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         (
             "rpm",
             [&[0xed, 0xab, 0xee, 0xdb], [0; 100].as_slice()].concat(),
-            "found an RPM package, which is not yet supported",
+            "found a lead that begins with edabeedb00",
+        ),
+        (
+            "rpm-altered",
+            {
+                let mut rpm = kernel().build_rpm();
+                *rpm.last_mut().expect("a byte") ^= 1;
+                rpm
+            },
+            "the payload",
+        ),
+        (
+            "rpm-truncated",
+            {
+                let rpm = kernel().build_rpm();
+                rpm[..rpm.len() - 100].to_vec()
+            },
+            "the payload",
+        ),
+        (
+            "rpm-digest",
+            {
+                // The header names the package; its digest among the signatures is of other bytes.
+                let mut rpm = kernel().build_rpm();
+                let (header, payload) = parts(&rpm);
+                replace(&mut rpm[header..payload], "A test", "A tost");
+                rpm
+            },
+            "found a header with SHA-256",
+        ),
+        (
+            "rpm-arm64",
+            kernel().architecture("aarch64").build_rpm(),
+            "found architecture \"aarch64\", expected \"x86_64\"",
         ),
         (
             "text",
             b"this is no package".to_vec(),
-            "expected an ar archive",
+            "expected a .deb or an .rpm",
         ),
-        ("empty", Vec::new(), "reading ar magic failed"),
+        ("empty", Vec::new(), "expected a .deb or an .rpm"),
         (
             "link",
             TestPackage::new()
@@ -124,6 +158,168 @@ fn a_bad_package_is_refused_with_what_was_found() {
 }
 
 #[test]
+fn a_foreign_package_among_good_ones_is_named() {
+    let scratch = Scratch::small();
+    let good = TestPackage::with_kernel_in_modules("6.0.0", BOOTABLE).build_rpm();
+    scratch.write("good.rpm", good);
+    let other = TestPackage::new().file("./usr/include/x.h", b"x");
+    let cut = other.build_rpm();
+    for (name, bytes, reason) in [
+        (
+            "arm64.rpm",
+            other.architecture("aarch64").build_rpm(),
+            "found architecture \"aarch64\", expected \"x86_64\"",
+        ),
+        ("cut.rpm", cut[..cut.len() - 8].to_vec(), "the payload"),
+        (
+            "text.rpm",
+            b"this is no package".to_vec(),
+            "expected a .deb or an .rpm",
+        ),
+    ] {
+        scratch.write(name, bytes);
+        let paths = ["good.rpm", name].map(|name| scratch.path(name));
+        let paths = paths.map(|path| path.to_str().expect("UTF-8").to_owned());
+        let run = scratch
+            .xtask(&["smoke", &paths[0], &paths[1]])
+            .expect_code(1);
+        let first = run.stderr.lines().next().unwrap_or_default();
+        assert!(
+            first.contains(name) && run.stderr.contains(reason),
+            "{}",
+            run.stderr
+        );
+    }
+    assert!(!scratch.path("out").exists(), "nothing is left");
+}
+
+/// Every way for a file to be no module for the kernel, and what is said of it.
+fn bad_modules() -> Vec<(&'static str, Vec<u8>, &'static str)> {
+    let toy = module_for("6.0.0", "toy", "");
+    let depends = b"depends=\0".as_slice();
+    vec![
+        (
+            "empty",
+            Vec::new(),
+            "begins with \"\", expected an ELF file",
+        ),
+        (
+            "escape",
+            b"\x1b[2J\x1b[31m".to_vec(),
+            r#"begins with "\u{1b}[2J\u{1b}[31", expected an ELF file"#,
+        ),
+        (
+            "compressed",
+            compress(&toy, Compression::Xz),
+            "expected an ELF file",
+        ),
+        ("cut", toy[..toy.len() - 100].to_vec(), "malformed ELF file"),
+        (
+            "program",
+            module_with(62, &[(".text", b"x")]),
+            "found 0 sections .modinfo, expected one",
+        ),
+        (
+            "arm64",
+            module_with(183, &[(".modinfo", depends)]),
+            "found a module for ELF machine 183, expected 62, which is x86-64",
+        ),
+        (
+            "other-release",
+            module_for("6.0.1-\u{1b}[2J", "toy", ""),
+            "expected \"6.0.0\", the release in the package",
+        ),
+        (
+            "no-release",
+            module_with(62, &[(".modinfo", depends)]),
+            "found it compiled for no release that it tells",
+        ),
+        (
+            "name",
+            module_for("6.0.0", "../../init", ""),
+            "\"../../init\" is no name of a module",
+        ),
+        (
+            "dependency",
+            module_for("6.0.0", "toy", "nowhere"),
+            "found a dependency on `nowhere`",
+        ),
+        (
+            "large",
+            [toy, vec![0; 32 << 20]].concat(),
+            "found it to be too large, expected 33554432 bytes at most",
+        ),
+    ]
+}
+
+#[test]
+fn a_bad_module_is_refused_with_what_was_found() {
+    let scratch = Scratch::small();
+    scratch.write("good.deb", kernel().build());
+    let package = scratch.path("good.deb");
+    each(
+        &bad_modules(),
+        |(name, ..)| (*name).to_owned(),
+        |(name, bytes, reason)| {
+            let path = scratch.path(&format!("{name}.ko"));
+            fs::write(&path, bytes).expect("a module can be written");
+            let [package, path] = [&package, &path].map(|path| path.to_str().expect("UTF-8"));
+            let run = scratch
+                .xtask(&["smoke", package, "--module", path])
+                .expect_code(1);
+            // Long lines are wrapped.
+            let text: Vec<_> = run.stderr.split_whitespace().collect();
+            let text = text.join(" ");
+            assert!(
+                text.starts_with(&format!("error: module {path}: ")) && text.contains(reason),
+                "{name}: {}",
+                run.stderr
+            );
+            assert!(
+                !run.stderr.contains('\u{1b}') && run.stdout.is_empty(),
+                "{name}: {}",
+                run.text()
+            );
+        },
+    );
+    assert!(!scratch.path("out").exists(), "nothing is left");
+}
+
+#[test]
+fn modules_are_looked_at_before_an_engine() {
+    let scratch = Scratch::small();
+    scratch.write("good.deb", kernel().build());
+    for (file, release) in [("toy", "6.0.0"), ("copy", "6.0.0"), ("other", "6.0.1")] {
+        scratch.write(&format!("{file}.ko"), module_for(release, "toy", ""));
+    }
+    let smoke = |modules: &[&str]| {
+        let path = |file: &str| scratch.path(file).to_str().expect("UTF-8").to_owned();
+        let mut words = vec!["smoke".to_owned(), path("good.deb")];
+        for file in modules {
+            words.extend(["--module".to_owned(), path(file)]);
+        }
+        scratch.xtask(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    assert_run!("smoke_module_missing", scratch, smoke(&["nowhere.ko"]), 1);
+    assert_run!("smoke_module_folder", scratch, smoke(&["recipes"]), 1);
+    assert_run!("smoke_module_release", scratch, smoke(&["other.ko"]), 1);
+    let twice = smoke(&["toy.ko", "copy.ko"]);
+    assert_run!("smoke_module_twice", scratch, twice, 1);
+    let hostile = smoke(&["\u{1b}[2J.ko"]).expect_code(1);
+    assert!(
+        hostile.stderr.starts_with("error: module ") && !hostile.stderr.contains('\u{1b}'),
+        "{}",
+        hostile.stderr
+    );
+    let run = smoke(&["toy.ko"]).expect_code(3);
+    assert!(
+        run.stderr.contains("install Docker or Podman"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
 fn a_good_package_needs_an_engine() {
     let scratch = Scratch::small();
     for compression in [
@@ -142,6 +338,53 @@ fn a_good_package_needs_an_engine() {
             "{compression:?}: {}",
             run.stderr
         );
+    }
+}
+
+#[test]
+fn an_rpm_needs_an_engine_too() {
+    let scratch = Scratch::small();
+    let package = TestPackage::with_kernel_in_modules("6.0.0", BOOTABLE);
+    let path = scratch.path("good.rpm");
+    fs::write(&path, package.build_rpm()).expect("a package can be written");
+    let run = scratch
+        .xtask(&["smoke", path.to_str().expect("UTF-8")])
+        .expect_code(3);
+    assert!(
+        run.stderr.contains("install Docker or Podman"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn the_kernel_of_a_result_is_told_by_its_name() {
+    let scratch = Scratch::small();
+    let kernel = TestPackage::with_kernel_in_modules("6.0.0", BOOTABLE).build_rpm();
+    // One that nobody would look at, even though it has a kernel too.
+    let headers = TestPackage::with_kernel_in_modules("6.0.0", BOOTABLE)
+        .name("kernel-devel")
+        .build_rpm();
+    result(&scratch, &kernel, &kernel);
+    let artifact = |bytes: &[u8], name: &str| {
+        serde_json::json!({
+            "size": bytes.len(), "sha256": Sha256::of(bytes), "control": { "Name": name },
+        })
+    };
+    let manifest = scratch.path("out/tiny/manifest.json");
+    let mut told: serde_json::Value =
+        serde_json::from_slice(&fs::read(&manifest).expect("a manifest")).expect("JSON");
+    told["artifacts"] = serde_json::json!({
+        "kernel-6.0.0-1.x86_64.rpm": artifact(&kernel, "kernel"),
+        "kernel-devel-6.0.0-1.x86_64.rpm": artifact(&headers, "kernel-devel"),
+    });
+    scratch.write("out/tiny/kernel-6.0.0-1.x86_64.rpm", &kernel);
+    scratch.write("out/tiny/kernel-devel-6.0.0-1.x86_64.rpm", &headers);
+    for (format, expected) in [("rpm", "install Docker or Podman"), ("deb", "both")] {
+        told["plan"] = serde_json::json!({ "target": { "format": format } });
+        scratch.write("out/tiny/manifest.json", told.to_string());
+        let run = scratch.xtask(&["smoke", "tiny"]);
+        assert!(run.stderr.contains(expected), "{format}: {}", run.stderr);
     }
 }
 

@@ -19,7 +19,8 @@ const COMPILE: Duration = Duration::from_secs(20 * 60);
 /// Switches MPTCP off in the configuration of the last build, and compiles the kernel again.
 const REBUILD: &str = "set -eu
 cd /build/kernel
-/source/tree/scripts/config --file .config --disable MPTCP
+# The last build may have been for another distribution, and have another name.
+/source/tree/scripts/config --file .config --disable MPTCP --set-str LOCALVERSION \"$SUFFIX\"
 make -C /source/tree O=/build/kernel olddefconfig
 ! grep -q '^CONFIG_MPTCP=' .config
 make -C /source/tree O=/build/kernel -j\"$(nproc)\" bzImage
@@ -84,6 +85,15 @@ fn a_kernel_without_mptcp_fails() {
     assert!(same.contains("both can do the same"), "{same}");
 }
 
+/// What the kernel's name has behind its version.
+fn suffix(built: &Built) -> &str {
+    let mut lines = built.text("config").lines();
+    lines
+        .find_map(|line| line.strip_prefix("CONFIG_LOCALVERSION=\""))
+        .and_then(|rest| rest.strip_suffix('"'))
+        .expect("the suffix")
+}
+
 /// The kernel image and its configuration, compiled in the volume that the incremental build kept.
 fn rebuild(built: &Built) -> (Vec<u8>, Vec<u8>) {
     let cache = cache();
@@ -121,6 +131,7 @@ fn rebuild(built: &Built) -> (Vec<u8>, Vec<u8>) {
                 .expect("an environment")
                 .iter()
                 .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+                .chain([("SUFFIX".to_owned(), suffix(built).to_owned())])
                 .collect(),
             mounts: vec![
                 mount(volume(&source), "/source", true),

@@ -11,8 +11,8 @@ use crate::support::Scratch;
 
 /// The first run downloads everything and assembles the container.
 const DEADLINE: Duration = Duration::from_secs(30 * 60);
-/// The files that decide the build of `mini`.
-const FILES: [&str; 8] = [
+/// The files that decide the build of `mini`, and what it is tried in.
+const FILES: [&str; 10] = [
     "recipes/mini.toml",
     "recipes/mini.lock",
     "recipes/config/mptcp.config",
@@ -21,6 +21,8 @@ const FILES: [&str; 8] = [
     "containers/debian-13.lock",
     "containers/qemu.toml",
     "containers/qemu.lock",
+    "containers/clients.toml",
+    "containers/clients.lock",
 ];
 /// What the binary hears of this process's environment.
 const PASSED_ON: [&str; 12] = [
@@ -81,7 +83,7 @@ fn prepare() -> Prepared {
     let mut relocked = None;
     if run.code == 3 && run.stderr.contains("a locked file cannot be had") {
         let lock = scratch
-            .xtask(&["lock", "debian-13", "qemu", "mini"])
+            .xtask(&["lock", "debian-13", "qemu", "clients", "mini"])
             .expect_code(0);
         let names = lock.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
         relocked = Some(format!(

@@ -203,7 +203,7 @@ fn a_guest_that_breaks_off_fails_at_once() {
         ("die", "Kernel panic - not syncing: Attempted to kill init!"),
         ("hang", "the guest fell silent"),
         ("cut-line", "the report breaks off in the middle of a line"),
-        ("newer-protocol", "version 2 of the protocol"),
+        ("newer-protocol", "version 3 of the protocol"),
     ] {
         let run = smoke(
             &ready,

@@ -71,15 +71,22 @@ SUBLEVEL = 230
 EXTRAVERSION =
 RELEASE = $(VERSION).$(PATCHLEVEL).$(SUBLEVEL)$(EXTRAVERSION)$(shell cat localversion* 2>/dev/null)$(shell sed -n 's/^CONFIG_LOCALVERSION="\(.*\)"/\1/p' $(O)/.config)
 
-.PHONY: tinyconfig olddefconfig syncconfig kernelrelease bindeb-pkg
+.PHONY: tinyconfig olddefconfig syncconfig kernelrelease all bindeb-pkg binrpm-pkg
 tinyconfig:
 	echo CONFIG_TOY=y > $(O)/.config
 olddefconfig syncconfig:
 	true
 kernelrelease:
 	@echo $(RELEASE)
+all:
+	mkdir -p $(O)/include/config $(O)/include/generated $(O)/arch/x86/include/generated $(O)/scripts/mod
+	echo $(RELEASE) > $(O)/include/config/kernel.release
+	touch $(O)/include/config/auto.conf $(O)/Module.symvers $(O)/vmlinux $(O)/scripts/mod/modpost
 bindeb-pkg:
 	sh scripts/package/builddeb $(O) $(RELEASE)
+binrpm-pkg:
+	sh scripts/package/mkspec $(RELEASE) > $(O)/binkernel.spec
+	cd $(O) && rpmbuild --define "_builddir $(O)" --target x86_64 -bb $(O)/binkernel.spec
 "#;
 
 /// Of several settings of a symbol, the last one counts.
@@ -99,8 +106,6 @@ const BUILDDEB: &str = r#"#!/bin/sh
 set -eu
 objects=$1 release=$2
 chance() { od -An -N2 -tu2 /dev/urandom | tr -d ' '; }
-mkdir -p "$objects/include/config"
-echo "$release" > "$objects/include/config/kernel.release"
 
 # package NAME FILE TEXT FILE TEXT
 package() {
@@ -136,9 +141,51 @@ for file in "$objects"/../*.deb; do
 done
 "#;
 
+/// What mkspec of Linux 5.4 writes, cut short: files in /boot, nothing to compile modules against, a script that
+/// installs nothing, and a number that is another one each time.
+const MKSPEC: &str = r#"#!/bin/sh
+set -eu
+release=$1
+cat <<SPEC
+Name: kernel
+Summary: a toy
+Version: $(echo "$release" | tr - _)
+Release: $(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
+License: GPL
+Obsoletes: kernel-headers
+%define __spec_install_post /usr/lib/rpm/brp-compress || :
+
+%description
+A toy.
+
+%install
+mkdir -p %{buildroot}/boot %{buildroot}/lib/modules/$release %{buildroot}/usr/include/linux
+echo toy > %{buildroot}/boot/vmlinuz-$release
+cp .config %{buildroot}/boot/config-$release
+echo toy > %{buildroot}/boot/System.map-$release
+echo toy > %{buildroot}/usr/include/linux/mptcp.h
+bzip2 -9 --keep vmlinux
+mv vmlinux.bz2 %{buildroot}/boot/vmlinux-$release.bz2
+
+%clean
+rm -rf %{buildroot}
+
+%post
+false
+
+%files
+/boot/*
+/lib/modules/$release
+SPEC
+"#;
+
 fn toy() -> Kernel {
     Kernel::out_of_tree()
         .with("Makefile", MAKEFILE)
+        .with("arch/x86/Makefile", "# a toy\n")
+        .with("arch/x86/include/asm/toy.h", "/* a toy */\n")
+        .with("include/linux/toy.h", "/* a toy */\n")
+        .with("scripts/package/mkspec", MKSPEC)
         .entry("scripts/kconfig/merge_config.sh", "100755", MERGE_CONFIG)
         .with("scripts/package/builddeb", BUILDDEB)
 }
@@ -177,11 +224,11 @@ impl Place {
         let mut packages = BTreeMap::new();
         for entry in fs::read_dir(&folder).expect("the result").flatten() {
             let name = entry.file_name().into_string().expect("a UTF-8 name");
-            if name.ends_with(".deb") {
+            if name.ends_with(".deb") || name.ends_with(".rpm") {
                 packages.insert(name, fs::read(entry.path()).expect("a package"));
             }
         }
-        let log = self.ready.scratch.read("out/logs/toy/compile.log");
+        let log = self.ready.scratch.read("out/logs/toy/package.log");
         let raw = log.lines().filter(|line| line.starts_with("RAW "));
         (
             report["manifest"].clone(),
@@ -319,4 +366,71 @@ fn a_developers_toy_kernel_is_built_and_not_for_release() {
     let kept: Value = serde_json::from_str(&place.ready.scratch.read("out/toy/manifest.json"))
         .expect("a manifest");
     assert_eq!(kept, manifest, "the result before stays");
+}
+
+#[test]
+#[ignore = "needs a container engine"]
+fn an_old_kernels_rpm_packages_have_what_new_ones_have() {
+    let place = Place::new();
+    let recipe = place.ready.scratch.read("recipes/toy.toml");
+    let target = "distribution = \"debian\"\nrelease = \"12\"\nformat = \"deb\"";
+    assert!(recipe.contains(target));
+    let rocky = "distribution = \"rocky\"\nrelease = \"9\"\nformat = \"rpm\"";
+    let recipe = recipe.replace(target, rocky);
+    place.ready.scratch.write("recipes/toy.toml", recipe);
+    let source = format!("{}@main", place.served.repository.folder());
+    let (manifest, packages, _) = place.build(&["--source", &source]);
+    let tree = manifest["source_tree"].as_str().expect("a digest");
+    let local = format!("local.{}", &tree[..12]);
+    let uname_r = format!("5.4.230-{local}.1.toy");
+    assert_eq!(manifest["kernel_release"], uname_r);
+
+    let listed = |kind: &str| {
+        let name = format!("kernel-toy{kind}-5.4.230-{local}^1.x86_64.rpm");
+        let package = formats::rpm::open(&packages[&name][..]).expect("a package");
+        let paths = package.files().iter().map(|file| file.path.clone());
+        let paths: Vec<_> = paths.collect();
+        (package.fields().clone(), paths)
+    };
+    let modules = format!("lib/modules/{uname_r}");
+    let (fields, paths) = listed("");
+    for file in ["vmlinuz", "config"] {
+        assert!(paths.contains(&format!("{modules}/{file}")), "{paths:?}");
+    }
+    for folder in ["modprobe.d", "modules-load.d", "sysctl.d"] {
+        let path = format!("usr/lib/{folder}/kernel-toy-5.4.230-{local}^1.conf");
+        assert!(paths.contains(&path), "{path}: {paths:?}");
+    }
+    assert!(
+        !paths.iter().any(|path| path.contains("vmlinux")),
+        "{paths:?}"
+    );
+    assert!(
+        fields["Posttrans"].contains("kernel-install add"),
+        "{fields:?}"
+    );
+    assert!(
+        !fields.contains_key("Post") && !fields.contains_key("Obsoletes"),
+        "{fields:?}"
+    );
+    let (_, paths) = listed("-devel");
+    let headers = format!("usr/src/kernels/{uname_r}");
+    for path in [
+        format!("{modules}/build"),
+        format!("{headers}/Makefile"),
+        format!("{headers}/Module.symvers"),
+        format!("{headers}/include/linux/toy.h"),
+    ] {
+        assert!(paths.contains(&path), "{path}: {paths:?}");
+    }
+    let (fields, paths) = listed("-headers");
+    assert!(
+        paths.contains(&"usr/include/linux/mptcp.h".to_owned()),
+        "{paths:?}"
+    );
+    assert!(!fields.contains_key("Obsoletes"), "{fields:?}");
+
+    let (again, packages_again, _) = place.build(&["--source", &source]);
+    assert_eq!(again, manifest);
+    assert!(packages == packages_again, "other packages");
 }

@@ -12,7 +12,7 @@ use model::manifest::{self, Manifest, Phase, Run};
 use model::names::Name;
 
 use crate::collect::collect;
-use crate::compile::compile;
+use crate::compile::{Running, compile, package};
 use crate::configure::{self, Configured, Workshop};
 use crate::error::BuildError;
 use crate::fetch::Downloads;
@@ -61,21 +61,6 @@ pub(crate) struct Phases<'a> {
 }
 
 impl<'a> Phases<'a> {
-    /// Gives the last `part` of the phase before a name of its own.
-    fn split_off(&mut self, name: &str, part: Duration) {
-        let Some(whole) = self.done.last_mut() else {
-            return;
-        };
-        let (seconds, peak_memory) = (tenths(part).min(whole.seconds), whole.peak_memory);
-        whole.seconds = tenths(Duration::from_secs_f64(whole.seconds - seconds));
-        self.done.push(Phase {
-            name: name.to_owned(),
-            seconds,
-            peak_memory,
-            cpu_seconds: None,
-        });
-    }
-
     pub(crate) fn new(engine: &'a Engine, reporter: &'a dyn Reporter) -> Self {
         Self {
             engine,
@@ -147,16 +132,26 @@ pub fn build(
     let jobs = how.jobs.unwrap_or(info.cpus);
     let memory = info.memory / 10 * 9;
     let known = KnownObjects::of(tools.engine.cache(), &configured);
+    let running = Running {
+        jobs,
+        memory,
+        reporter,
+    };
     let compiled = phases.time("compile", || {
-        compile(&workshop, planned, jobs, memory, known.count, reporter)
+        compile(&workshop, planned, running, known.count)
     })?;
-    phases.split_off("package", compiled.packaging);
     known.remember(compiled.objects);
+    drop(compiled.container);
+    let packaged = phases.time("package", || {
+        let format = planned.recipe.target.format;
+        package(&workshop, &planned.plan.environment, format, running)
+    })?;
     let draft = Draft::create(&out, recipe)?;
     let artifacts = phases.time("collect", || {
-        collect(&compiled.container, planned, &configured, draft.folder()?)
+        collect(&packaged.container, planned, &configured, draft.folder()?)
     })?;
-    draft.add_log(&workshop.logs.join("compile.log"))?;
+    draft
+        .add_logs(&["compile", "package"].map(|step| workshop.logs.join(format!("{step}.log"))))?;
     let manifest = manifest(planned, how, &workshop, &configured, artifacts)?;
     let run = Run {
         schema: manifest::SCHEMA,

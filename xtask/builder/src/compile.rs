@@ -1,9 +1,10 @@
 //! Compilation and packaging, by the kernel's own targets.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use host::clock::Stopwatch;
 use host::engine::Container;
+use model::recipe::PackageFormat;
 
 use crate::configure::{Workshop, environment};
 use crate::error::BuildError;
@@ -17,76 +18,131 @@ const DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What kbuild prints while it makes an object: the beginning of each line.
 const OBJECT_LINES: [&str; 4] = ["  CC ", "  AS ", "  LD ", "  AR "];
-/// What it prints first once the packages are put together.
-const PACKAGING_LINES: [&str; 2] = ["  INSTALL debian/", "dpkg-deb: building package"];
 
-/// What a compilation left.
-pub(crate) struct Compiled<'a> {
+/// What a step of a build left.
+pub(crate) struct Done<'a> {
     /// The container, for what is in it.
     pub(crate) container: Container<'a>,
     /// How many objects were made.
     pub(crate) objects: u64,
-    /// How much of the time went into packaging.
-    pub(crate) packaging: Duration,
 }
 
-/// Compiles the configured kernel and packages it.
+/// How a step of a build is run.
+#[derive(Clone, Copy)]
+pub(crate) struct Running<'a> {
+    /// How many compiler jobs run side by side.
+    pub(crate) jobs: u32,
+    /// The most memory that it may use, in bytes.
+    pub(crate) memory: u64,
+    /// Whom it is reported to.
+    pub(crate) reporter: &'a dyn Reporter,
+}
+
+/// Compiles the configured kernel.
 pub(crate) fn compile<'a>(
     workshop: &'a Workshop<'_>,
     planned: &Planned,
-    jobs: u32,
-    memory: u64,
+    running: Running<'_>,
     expected_objects: u64,
-    reporter: &dyn Reporter,
-) -> Result<Compiled<'a>, BuildError> {
-    let mut environment = environment(planned);
-    environment.push(("JOBS".to_owned(), jobs.to_string()));
-    let container = workshop.container(
-        "compile",
-        scripts::command(scripts::COMPILE, &[]),
-        environment,
-        memory,
-        false,
-    )?;
-    let path = workshop.logs.join("compile.log");
-    let mut log = Log::create(&path)?;
-    let mut watch = Watch {
-        reporter,
+) -> Result<Done<'a>, BuildError> {
+    let step = Step {
+        name: "compile",
+        what: "compiling the kernel",
+        command: scripts::compile(),
         expected_objects,
-        objects: 0,
-        packaging: None,
-        error: None,
     };
-    let exit = container.run(DEADLINE, |_, bytes| {
-        log.lines(bytes, |line| watch.line(line));
-    })?;
-    let lines = log.finish()?;
-    if exit.out_of_memory && exit.code != 0 {
-        return Err(BuildError::OutOfMemory {
-            what: "the compilation".to_owned(),
-            limit: memory,
-        });
-    }
-    match watch.error {
-        _ if exit.code == 0 => Ok(Compiled {
-            container,
-            objects: watch.objects,
-            packaging: watch
-                .packaging
-                .map(|watch| watch.elapsed())
-                .unwrap_or_default(),
-        }),
-        Some(first) => Err(BuildError::Compile {
-            error: first.text,
-            file: first.file,
-            log: path,
-        }),
-        None => Err(BuildError::Script {
-            what: "compiling the kernel".to_owned(),
-            code: exit.code,
-            lines,
-            log: path,
-        }),
+    step.run(workshop, &planned.plan.environment, running)
+}
+
+/// Makes packages of a format of the compiled kernel, with the environment of a plan for that format.
+pub(crate) fn package<'a>(
+    workshop: &'a Workshop<'_>,
+    environment: &BTreeMap<String, String>,
+    format: PackageFormat,
+    running: Running<'_>,
+) -> Result<Done<'a>, BuildError> {
+    let step = Step {
+        name: "package",
+        what: "packaging the kernel",
+        command: scripts::package(format),
+        expected_objects: 0,
+    };
+    step.run(workshop, environment, running)
+}
+
+/// Makes packages by the kernel's own target alone, to compare: none of this project's options, nothing added, nothing
+/// put right, and nothing kept.
+pub(crate) fn package_plainly<'a>(
+    workshop: &'a Workshop<'_>,
+    environment: &BTreeMap<String, String>,
+    format: PackageFormat,
+    running: Running<'_>,
+) -> Result<Done<'a>, BuildError> {
+    let mut environment = environment.clone();
+    environment.remove("KDEB_COMPRESS");
+    let step = Step {
+        name: "package-plainly",
+        what: "packaging the kernel by its own target",
+        command: scripts::package_plainly(format),
+        expected_objects: 0,
+    };
+    step.run(workshop, &environment, running)
+}
+
+struct Step {
+    name: &'static str,
+    what: &'static str,
+    command: Vec<String>,
+    /// How many objects it makes; 0 where it should make none.
+    expected_objects: u64,
+}
+
+impl Step {
+    fn run<'a>(
+        self,
+        workshop: &'a Workshop<'_>,
+        planned: &BTreeMap<String, String>,
+        running: Running<'_>,
+    ) -> Result<Done<'a>, BuildError> {
+        let mut environment = environment(planned);
+        environment.push(("JOBS".to_owned(), running.jobs.to_string()));
+        let container =
+            workshop.container(self.name, self.command, environment, running.memory, false)?;
+        let path = workshop.logs.join(format!("{}.log", self.name));
+        let mut log = Log::create(&path)?;
+        let mut watch = Watch {
+            reporter: running.reporter,
+            expected_objects: self.expected_objects,
+            objects: 0,
+            error: None,
+        };
+        let exit = container.run(DEADLINE, |_, bytes| {
+            log.lines(bytes, |line| watch.line(line));
+        })?;
+        let lines = log.finish()?;
+        if exit.out_of_memory && exit.code != 0 {
+            return Err(BuildError::OutOfMemory {
+                what: self.what.to_owned(),
+                limit: running.memory,
+            });
+        }
+        match watch.error {
+            _ if exit.code == 0 => Ok(Done {
+                container,
+                objects: watch.objects,
+            }),
+            Some(first) => Err(BuildError::Compile {
+                error: first.text,
+                file: first.file,
+                log: path,
+            }),
+            None => Err(BuildError::Script {
+                what: self.what.to_owned(),
+                code: exit.code,
+                lines,
+                log: path,
+            }),
+        }
     }
 }
 
@@ -94,7 +150,6 @@ struct Watch<'a> {
     reporter: &'a dyn Reporter,
     expected_objects: u64,
     objects: u64,
-    packaging: Option<Stopwatch>,
     error: Option<FirstError>,
 }
 
@@ -105,15 +160,10 @@ impl Watch<'_> {
             .any(|beginning| line.starts_with(beginning))
         {
             self.objects += 1;
-            self.reporter
-                .progress(self.objects, self.expected_objects, Unit::Objects);
-        } else if self.packaging.is_none()
-            && PACKAGING_LINES
-                .iter()
-                .any(|beginning| line.starts_with(beginning))
-        {
-            self.packaging = Some(Stopwatch::start());
-            self.reporter.phase("package");
+            if self.expected_objects > 0 {
+                self.reporter
+                    .progress(self.objects, self.expected_objects, Unit::Objects);
+            }
         }
         match &mut self.error {
             Some(error) => error.expanded_in(line),

@@ -107,20 +107,23 @@ impl Workshop<'_> {
                 let path = format!("build/inputs/files/{folder}.conf");
                 append_file(&mut tar, &path, text.as_bytes())?;
             }
-            append_file(
-                &mut tar,
-                "build/inputs/explain.py",
-                scripts::EXPLAIN_PY.as_bytes(),
-            )?;
+            let texts = [
+                ("explain.py", scripts::EXPLAIN_PY),
+                ("kernel.spec", scripts::KERNEL_SPEC),
+                ("install-extmod-build.sh", scripts::INSTALL_EXTMOD_BUILD),
+            ];
+            for (name, text) in texts {
+                append_file(&mut tar, &format!("build/inputs/{name}"), text.as_bytes())?;
+            }
             tar.finish()
         })?;
         Ok(())
     }
 }
 
-/// The environment of a build's steps.
-pub(crate) fn environment(planned: &Planned) -> Vec<(String, String)> {
-    let mut environment: Vec<_> = planned.plan.environment.clone().into_iter().collect();
+/// The environment of a build's steps, of which the plan has what matters.
+pub(crate) fn environment(planned: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let mut environment: Vec<_> = planned.clone().into_iter().collect();
     environment.push(("HOME".to_owned(), "/tmp".to_owned()));
     environment.push((
         "PATH".to_owned(),
@@ -140,7 +143,7 @@ pub(crate) fn make(
         None => None,
     };
     workshop.prepare(planned, stock_text.as_deref())?;
-    let mut environment = environment(planned);
+    let mut environment = environment(&planned.plan.environment);
     if let Base::Target(target) = &planned.recipe.config.base {
         environment.push(("CONFIG_TARGET".to_owned(), target.to_string()));
     }
@@ -190,11 +193,11 @@ pub(crate) fn make(
     })
 }
 
-/// The release is the version of the source and the recipe's suffix, and nothing that kbuild finds to add.
+/// The release is the version of the source and what the recipe makes follow it, and nothing that kbuild finds to add.
 fn check_release(planned: &Planned, found: &str) -> Result<(), BuildError> {
-    let suffix = &planned.recipe.version_suffix;
+    let local = &planned.identity.local_version;
     let source = planned.plan.source.as_ref();
-    let expected = source.map(|source| format!("{}{suffix}", source.kernel));
+    let expected = source.map(|source| format!("{}{local}", source.kernel));
     match expected.filter(|expected| expected != found) {
         None => Ok(()),
         Some(expected) => Err(BuildError::WrongTree {

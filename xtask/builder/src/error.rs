@@ -1,8 +1,8 @@
 //! What can go wrong between a recipe and its packages.
 
 use camino::Utf8PathBuf;
-use formats::deb::DebError;
 use formats::openpgp::OpenPgpError;
+use formats::package::PackageError;
 use host::category::Category;
 use host::engine::EngineError;
 use host::http::HttpError;
@@ -11,6 +11,7 @@ use miette::Diagnostic;
 use model::digest::Sha256;
 use model::lock::LockError;
 use model::names::Name;
+use model::recipe::PackageFormat;
 use model::strict::Problems;
 
 use crate::source::SourceError;
@@ -134,6 +135,21 @@ pub enum BuildError {
         /// The newest that is known to compile that kernel.
         newest: u16,
     },
+    /// The container cannot make packages of the recipe's format.
+    #[error("recipe `{recipe}` asks for .{} packages, and container `{container}` has nothing that makes them", format.extension())]
+    #[diagnostic(help(
+        "name another container in the recipe, or add `{package}` to the packages of containers/{container}.toml and run `cargo xtask lock {container}`"
+    ))]
+    Packager {
+        /// The recipe.
+        recipe: Name,
+        /// The format of its packages.
+        format: PackageFormat,
+        /// Its container.
+        container: Name,
+        /// The package that would make them.
+        package: &'static str,
+    },
     /// The kernel is too old for the distribution.
     #[error("the kernel of recipe `{recipe}` does not run its target: {reason}")]
     #[diagnostic(help("name an older release of the distribution as the recipe's target"))]
@@ -238,7 +254,7 @@ pub enum BuildError {
         /// The file.
         package: String,
         /// Why.
-        source: DebError,
+        source: PackageError,
     },
     /// A package's content is not what it should be.
     #[error("package {package}: {reason}")]
@@ -380,6 +396,7 @@ impl BuildError {
             | Self::WrongTree { .. }
             | Self::WrongPatch { .. }
             | Self::Compiler { .. }
+            | Self::Packager { .. }
             | Self::TooOld { .. }
             | Self::Keyring { .. } => Category::Input,
             Self::Source { source, .. } | Self::OwnSource { source, .. } => source.category(),

@@ -45,7 +45,13 @@ pub(crate) fn explain(
     symbols: &[&str],
 ) -> Result<BTreeMap<String, String>, BuildError> {
     let command = scripts::command(scripts::EXPLAIN, symbols);
-    let container = workshop.container("explain", command, environment(planned), MEMORY, false)?;
+    let container = workshop.container(
+        "explain",
+        command,
+        environment(&planned.plan.environment),
+        MEMORY,
+        false,
+    )?;
     let path = workshop.logs.join("explain.log");
     let mut log = Log::create(&path)?;
     let mut explanations = BTreeMap::new();

@@ -3,6 +3,7 @@
 //! Everything reads the same [`plan::Planned`]; each stage is a file of its own, and
 //! [`build::build`] is their order.
 
+pub mod bench;
 pub mod build;
 pub mod clean;
 mod collect;
@@ -11,6 +12,7 @@ mod configure;
 pub mod error;
 pub mod fetch;
 pub mod image;
+mod inspect;
 pub mod kconfig;
 pub mod lock;
 mod lockfile;

@@ -196,7 +196,7 @@ fn timestamp(downloads: Downloads<'_>, package: &LockedPackage) -> Result<u64, B
     deb.map(|deb| deb.timestamp())
         .map_err(|source| BuildError::Package {
             package: package.path.clone(),
-            source,
+            source: source.into(),
         })
 }
 

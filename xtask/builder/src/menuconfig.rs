@@ -62,7 +62,7 @@ pub fn edit(
 }
 
 fn menuconfig(workshop: &Workshop<'_>, planned: &Planned) -> Result<DotConfig, BuildError> {
-    let mut environment = environment(planned);
+    let mut environment = environment(&planned.plan.environment);
     // Lines and boxes are drawn with more than ASCII.
     environment.retain(|(name, _)| name != "LC_ALL");
     environment.push(("LC_ALL".to_owned(), "C.UTF-8".to_owned()));

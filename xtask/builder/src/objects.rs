@@ -12,6 +12,7 @@ use model::names::Name;
 
 use crate::error::BuildError;
 use crate::lockfile::exclusive;
+use crate::scripts;
 
 /// The beginning of the names of volumes that incremental builds keep.
 pub(crate) const VOLUME_PREFIX: &str = "mptcp-kernels-objects-";
@@ -39,7 +40,7 @@ impl<'a> Objects<'a> {
     }
 
     /// The volume that the last incremental build of `recipe` left, if it was of the same source, as far as `source`
-    /// tells, in the same container; else an empty one, and the old one goes.
+    /// tells, in the same container, compiled in the same way; else an empty one, and the old one goes.
     pub(crate) fn kept(
         engine: &Engine,
         recipe: &Name,
@@ -50,7 +51,7 @@ impl<'a> Objects<'a> {
         let lock = exclusive(engine, of_recipe.trim_end_matches('.'))?;
         let name = format!(
             "{of_recipe}{}",
-            Sha256::of(format!("{source} {image}")).short()
+            Sha256::of(format!("{source} {image} {}", scripts::compilation())).short()
         );
         for old in engine.kept_volumes()? {
             if old.starts_with(&of_recipe) && old != name {

@@ -2,8 +2,9 @@
 
 use model::container::Container;
 use model::lock::{ContainerLock, InputRole, LockError, RecipeLock};
-use model::plan::{Ingredients, Plan, PlannedText};
-use model::recipe::{Base, Recipe};
+use model::plan::{Identity, Ingredients, Plan, PlannedText};
+use model::recipe::{Base, PackageFormat, Recipe};
+use model::source::LockedSource;
 use model::toolchain::{Fitness, fitness, gcc, newest_gcc};
 
 use crate::error::BuildError;
@@ -28,6 +29,8 @@ pub struct Planned {
     pub kernel: (u16, u16),
     /// Its fragments, then what its `[mptcp]` means, then what it sets itself.
     pub fragments: Vec<Fragment>,
+    /// What its packages are called.
+    pub identity: Identity,
     /// The plan.
     pub plan: Plan,
 }
@@ -61,10 +64,14 @@ impl Planned {
             None
         };
         project.check_patches(&recipe, lock.as_ref())?;
-        let kernel = kernel(lock.as_ref(), own_source.as_ref()).ok_or(BuildError::NoSource {
-            recipe: recipe.name.clone(),
-        })?;
-        let fragments = project.fragments(&recipe, kernel)?;
+        let own = own_source.as_ref().map(|own| &own.source);
+        let identity = Identity::of(&recipe, lock.as_ref(), own);
+        let kernel = kernel(lock.as_ref(), own);
+        let (Some(identity), Some(kernel)) = (identity, kernel) else {
+            let recipe = recipe.name.clone();
+            return Err(BuildError::NoSource { recipe });
+        };
+        let fragments = project.fragments(&recipe, kernel, &identity.local_version)?;
         let texts: Vec<_> = fragments
             .iter()
             .map(|fragment| PlannedText::of(&fragment.file.name, &fragment.file.text))
@@ -73,13 +80,12 @@ impl Planned {
             container: &container_lock,
             assembly: scripts::assembly(),
             lock: lock.as_ref(),
-            own_source: own_source.as_ref().map(|own| &own.source),
+            own_source: own,
+            identity: &identity,
             fragments: &texts,
-            steps: &scripts::steps(),
+            steps: &scripts::steps(recipe.target.format),
         };
-        let plan = Plan::new(&recipe, ingredients).ok_or(BuildError::NoSource {
-            recipe: recipe.name.clone(),
-        })?;
+        let plan = Plan::new(&recipe, ingredients);
         let planned = Self {
             recipe,
             container,
@@ -88,8 +94,10 @@ impl Planned {
             own_source,
             kernel,
             fragments,
+            identity,
             plan,
         };
+        check_packager(&planned.recipe, &planned.container_lock)?;
         planned.check_source()?;
         Ok(planned)
     }
@@ -156,9 +164,10 @@ impl Known {
                 let recipe = project.recipe(name)?;
                 let container = project.container(recipe.container.value.as_str())?;
                 let lock = project.container_lock(&container)?;
+                check_packager(&recipe, &lock)?;
                 if let Some(mptcp) = &recipe.out_of_tree {
                     let kernel = mptcp.release.series.linux();
-                    project.fragments(&recipe, kernel)?;
+                    project.fragments(&recipe, kernel, recipe.version_suffix.as_str())?;
                     check_compiler(&lock, &container, kernel)?;
                 }
                 Ok(Self::Unlocked(Box::new(Unlocked { recipe, needs })))
@@ -209,9 +218,9 @@ impl Known {
 }
 
 /// Version and patch level of the Linux in a source; a package's version begins with them.
-fn kernel(lock: Option<&RecipeLock>, own: Option<&OwnSource>) -> Option<(u16, u16)> {
+fn kernel(lock: Option<&RecipeLock>, own: Option<&LockedSource>) -> Option<(u16, u16)> {
     let locked = lock.and_then(|lock| lock.source.as_ref());
-    if let Some(source) = own.map(|own| &own.source).or(locked) {
+    if let Some(source) = own.or(locked) {
         return Some(source.kernel.series());
     }
     let version = &lock?.input(InputRole::Source)?.package.version;
@@ -233,4 +242,22 @@ fn check_compiler(
         }),
         _ => Ok(()),
     }
+}
+
+/// Whether the container can make packages of the recipe's format. Any can make those that it is made of.
+fn check_packager(recipe: &Recipe, lock: &ContainerLock) -> Result<(), BuildError> {
+    let package = match recipe.target.format {
+        PackageFormat::Deb => return Ok(()),
+        PackageFormat::Rpm => "rpm",
+    };
+    let mut packages = lock.packages.iter();
+    if packages.any(|installed| installed.name.as_str() == package) {
+        return Ok(());
+    }
+    Err(BuildError::Packager {
+        recipe: recipe.name.clone(),
+        format: recipe.target.format,
+        container: recipe.container.value.clone(),
+        package,
+    })
 }

@@ -214,7 +214,7 @@ impl Project {
     }
 
     /// The fragments of a recipe for a kernel of this version and patch level, in their order; what the recipe sets
-    /// itself comes last.
+    /// itself comes last, `local_version` with it.
     ///
     /// # Errors
     /// One of them is malformed.
@@ -222,6 +222,7 @@ impl Project {
         &self,
         recipe: &Recipe,
         kernel: (u16, u16),
+        local_version: &str,
     ) -> Result<Vec<Fragment>, BuildError> {
         let mut problems = Vec::new();
         let mut fragments = Vec::new();
@@ -235,7 +236,7 @@ impl Project {
             check_undisputed(recipe, &derived, &fragments, &mut problems);
             fragments.push(derived);
         }
-        fragments.push(recipe_fragment(recipe, &mut problems));
+        fragments.push(recipe_fragment(recipe, local_version, &mut problems));
         Problems::check(
             &format!("configuration of recipe `{}`", recipe.name),
             &problems,
@@ -431,11 +432,9 @@ fn known(kind: &'static str, name: &str, known: &[Name]) -> Result<Name, BuildEr
 }
 
 /// What the recipe sets itself, as a fragment whose lines are located in the recipe.
-fn recipe_fragment(recipe: &Recipe, problems: &mut Vec<Problem>) -> Fragment {
-    let suffix = format!(
-        "CONFIG_LOCALVERSION=\"{}\"\n# CONFIG_LOCALVERSION_AUTO is not set\n",
-        recipe.version_suffix
-    );
+fn recipe_fragment(recipe: &Recipe, local_version: &str, problems: &mut Vec<Problem>) -> Fragment {
+    let suffix =
+        format!("CONFIG_LOCALVERSION=\"{local_version}\"\n# CONFIG_LOCALVERSION_AUTO is not set\n");
     let mut assignments = parse_fragment(
         &SourceFile::new("version-suffix of the recipe", suffix.as_str()),
         problems,

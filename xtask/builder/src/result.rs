@@ -63,15 +63,16 @@ impl Draft {
         })
     }
 
-    /// Adds the log, compressed.
-    pub(crate) fn add_log(&self, log: &Utf8Path) -> Result<(), BuildError> {
+    /// Adds the logs, one after the other, compressed.
+    pub(crate) fn add_logs(&self, logs: &[Utf8PathBuf]) -> Result<(), BuildError> {
         let path = self.folder()?.join("build.log.gz");
-        let mut from = File::open(log).map_err(fail("reading", log))?;
         let to = File::create_new(&path).map_err(fail("creating", &path))?;
         let mut encoder = GzEncoder::new(to, Compression::default());
-        io::copy(&mut from, &mut encoder)
-            .and_then(|_| encoder.finish())
-            .map_err(fail("writing", &path))?;
+        for log in logs {
+            let mut from = File::open(log).map_err(fail("reading", log))?;
+            io::copy(&mut from, &mut encoder).map_err(fail("writing", &path))?;
+        }
+        encoder.finish().map_err(fail("writing", &path))?;
         Ok(())
     }
 

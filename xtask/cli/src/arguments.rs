@@ -164,10 +164,11 @@ pub(crate) enum Accel {
 /// Boot a finished kernel in QEMU and prove that MPTCP works.
 ///
 /// The kernel is taken out of the package itself. A recipe's verdict is written beside its packages (smoke.json,
-/// smoke.html, smoke.xml); that of package files, and of runs with --kernel-argument or --sabotage, below out/smoke.
+/// smoke.html, smoke.xml); that of package files, and of runs with --module, --kernel-argument or --sabotage, below
+/// out/smoke.
 #[derive(Debug, Args)]
 pub(crate) struct Smoke {
-    /// A recipe that was built, or package files (.deb)
+    /// A recipe that was built, or package files (.deb, .rpm)
     #[arg(required = true, value_name = "RECIPE|PACKAGE")]
     pub(crate) what: Vec<String>,
     /// What runs the kernel
@@ -179,6 +180,9 @@ pub(crate) struct Smoke {
     /// Move 64 MiB each way, as under KVM, instead of 8
     #[arg(long)]
     pub(crate) full: bool,
+    /// A kernel module of your own to load as well, compiled against the package's headers; uncompressed (.ko)
+    #[arg(long = "module", value_name = "FILE")]
+    pub(crate) modules: Vec<Utf8PathBuf>,
     /// A word for the kernel's command line, such as `sysctl.net.mptcp.enabled=0`
     #[arg(long = "kernel-argument", value_name = "WORD", value_parser = kernel_argument)]
     pub(crate) kernel_arguments: Vec<String>,
@@ -226,9 +230,12 @@ pub(crate) struct Capabilities {
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// The recipe, which must be built
+    /// The recipe, which must be built (not so for --packaging)
     #[arg(default_value = "mini")]
     pub(crate) recipe: String,
+    /// Measure packaging in both formats, beside the kernel's own targets, instead of smoke boots
+    #[arg(long)]
+    pub(crate) packaging: bool,
     /// How often each figure is taken; its median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) runs: u32,

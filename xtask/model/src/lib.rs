@@ -5,6 +5,7 @@
 
 pub mod container;
 pub mod digest;
+pub mod distribution;
 pub mod kconfig;
 pub mod lock;
 pub mod manifest;

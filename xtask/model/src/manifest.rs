@@ -30,6 +30,22 @@ pub struct Manifest {
     pub lost: BTreeMap<String, String>,
 }
 
+impl Manifest {
+    /// The file name of the one RPM package that has the kernel, by its name and by what was read back of it;
+    /// `None` where the packages are of another format, or not exactly one may be it.
+    pub fn kernel_rpm(&self) -> Option<&str> {
+        let format = self.plan.pointer("/target/format");
+        if format.and_then(serde_json::Value::as_str) != Some("rpm") {
+            return None;
+        }
+        let mut kernels = self.artifacts.iter().filter(|(name, artifact)| {
+            name.starts_with("kernel") && name.ends_with(".rpm") && artifact.may_have_kernel()
+        });
+        let (name, _) = kernels.next()?;
+        kernels.next().is_none().then_some(name)
+    }
+}
+
 /// One file of a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
@@ -40,6 +56,14 @@ pub struct Artifact {
     /// The fields of a package's control file, as read back from the finished package.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub control: Option<BTreeMap<String, String>>,
+}
+
+impl Artifact {
+    /// Whether its own name is none of what belongs to a kernel's package besides.
+    fn may_have_kernel(&self) -> bool {
+        let name = self.control.as_ref().and_then(|fields| fields.get("Name"));
+        name.is_some_and(|name| !name.ends_with("-devel") && !name.ends_with("-headers"))
+    }
 }
 
 /// What differs from run to run.
@@ -78,4 +102,48 @@ pub struct Phase {
     /// The processor time of its containers, in seconds, where the engine tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_seconds: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(format: &str, packages: &[(&str, Option<&str>)]) -> Manifest {
+        let artifact = |name: Option<&str>| Artifact {
+            size: 1,
+            sha256: Sha256::of(""),
+            control: name.map(|name| [("Name".to_owned(), name.to_owned())].into()),
+        };
+        Manifest {
+            schema: SCHEMA,
+            plan_id: Sha256::of(""),
+            plan: serde_json::json!({ "target": { "format": format } }),
+            for_release: false,
+            source_tree: Sha256::of(""),
+            kernel_release: "6.12.1".to_owned(),
+            artifacts: packages
+                .iter()
+                .map(|(file, name)| ((*file).to_owned(), artifact(*name)))
+                .collect(),
+            lost: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn the_kernel_is_told_from_what_belongs_to_it() {
+        let kernel = ("kernel-6.12.1-1.x86_64.rpm", Some("kernel"));
+        let others = [
+            ("config", None),
+            ("kernel-devel-6.12.1-1.x86_64.rpm", Some("kernel-devel")),
+            ("kernel-headers-6.12.1-1.x86_64.rpm", Some("kernel-headers")),
+            ("kernel-unread.rpm", None),
+            ("other.rpm", Some("other")),
+        ];
+        let all = [&others[..], &[kernel]].concat();
+        assert_eq!(manifest("rpm", &all).kernel_rpm(), Some(kernel.0));
+        assert_eq!(manifest("deb", &all).kernel_rpm(), None);
+        assert_eq!(manifest("rpm", &others).kernel_rpm(), None);
+        let two = [kernel, ("kernel-mptcp.rpm", Some("kernel-mptcp"))];
+        assert_eq!(manifest("rpm", &two).kernel_rpm(), None);
+    }
 }

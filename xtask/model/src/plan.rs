@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::digest::Sha256;
+use crate::distribution::{deb_compression, rpm_words};
 use crate::lock::{ContainerLock, InputRole, LockedInput, RecipeLock};
 use crate::mptcp::OutOfTree;
 use crate::names::{Name, VersionSuffix};
-use crate::recipe::{Architecture, Base, Line, Recipe, Target};
+use crate::recipe::{Architecture, Base, Line, PackageFormat, Recipe, Target};
 use crate::source::LockedSource;
+
+mod identity;
+
+pub use identity::Identity;
 
 /// The form of plans; changes when equal fields begin to mean other bytes.
 const SCHEMA: u32 = 1;
@@ -107,6 +112,8 @@ pub struct Ingredients<'a> {
     pub lock: Option<&'a RecipeLock>,
     /// What stands for the source that the recipe names: a developer's own.
     pub own_source: Option<&'a LockedSource>,
+    /// What the packages are called.
+    pub identity: &'a Identity,
     /// The fragments, in order, what the recipe itself sets last.
     pub fragments: &'a [PlannedText],
     /// The scripts of the build.
@@ -114,8 +121,8 @@ pub struct Ingredients<'a> {
 }
 
 impl Plan {
-    /// The plan of a locked recipe; `None` where there is no source.
-    pub fn new(recipe: &Recipe, ingredients: Ingredients<'_>) -> Option<Self> {
+    /// The plan of a locked recipe.
+    pub fn new(recipe: &Recipe, ingredients: Ingredients<'_>) -> Self {
         let mut inputs = ingredients
             .lock
             .map(|lock| lock.inputs.clone())
@@ -125,13 +132,8 @@ impl Plan {
         if ingredients.own_source.is_some() {
             inputs.retain(|input| input.role != InputRole::Source);
         }
-        let package = inputs.iter().find(|input| input.role == InputRole::Source);
-        let environment = environment(
-            recipe,
-            Clock::of(recipe, package, source, ingredients.own_source.is_some())?,
-        );
         let files = recipe.out_of_tree.as_ref().map(OutOfTree::files);
-        Some(Self {
+        Self {
             schema: SCHEMA,
             recipe: recipe.name.clone(),
             architecture: recipe.architecture,
@@ -149,14 +151,14 @@ impl Plan {
             base: recipe.config.base.clone(),
             fragments: ingredients.fragments.to_vec(),
             version_suffix: recipe.version_suffix.clone(),
-            environment,
+            environment: environment(recipe, ingredients.identity),
             files: files
                 .unwrap_or_default()
                 .into_iter()
                 .map(|(folder, text)| PlannedText::of(folder, &text))
                 .collect(),
             steps: ingredients.steps.to_vec(),
-        })
+        }
     }
 
     /// The plan as canonical JSON: keys sorted, no spaces.
@@ -175,79 +177,52 @@ impl Plan {
     }
 }
 
-/// Version and clock of a build, both its source's.
-struct Clock {
-    version: String,
-    timestamp: u64,
-}
-
-impl Clock {
-    /// A package keeps its version, patched or not; another source has the kernel's, and what tells it from others
-    /// of the same.
-    fn of(
-        recipe: &Recipe,
-        package: Option<&LockedInput>,
-        source: Option<&LockedSource>,
-        own: bool,
-    ) -> Option<Self> {
-        let revision = recipe.revision;
-        if let Some(package) = package {
-            let version = &package.package.version;
-            let without_epoch = version
-                .split_once(':')
-                .map_or(&version[..], |(_, rest)| rest);
-            return Some(Self {
-                version: format!("{without_epoch}+mptcp{revision}"),
-                timestamp: package.timestamp,
-            });
-        }
-        let source = source?;
-        let mut version = source.kernel.debian();
-        match (source.mptcp, &source.git) {
-            (Some(release), _) => version.push_str(&format!("+mptcp{release}")),
-            (None, Some(git)) => {
-                let date = date(source.timestamp)?;
-                version.push_str(&format!("+git{date}.{}", git.commit.short()));
-            }
-            (None, None) => {}
-        }
-        if own {
-            version.push_str(&format!("+local.{}", source.tree.short()));
-        }
-        Some(Self {
-            version: format!("{version}-{revision}"),
-            timestamp: source.timestamp,
-        })
-    }
-}
-
-/// The day of a moment, as it stands in versions: 20260131.
-fn date(timestamp: u64) -> Option<String> {
-    let time = jiff::Timestamp::from_second(i64::try_from(timestamp).ok()?).ok()?;
-    Some(time.strftime("%Y%m%d").to_string())
-}
-
 /// The environment of the build. kbuild's `reproducible-builds` document and `scripts/package`
-/// name these variables.
-fn environment(recipe: &Recipe, clock: Clock) -> BTreeMap<String, String> {
+/// name these variables; those of `RPM_*` are for `kernel.spec`.
+pub fn environment(recipe: &Recipe, identity: &Identity) -> BTreeMap<String, String> {
     let distribution = &recipe.target.distribution;
-    [
+    let mut environment = vec![
         ("ARCH", recipe.architecture.kernel().to_owned()),
-        ("DEBEMAIL", "mptcp-kernels@localhost".to_owned()),
-        ("DEBFULLNAME", "mptcp-kernels".to_owned()),
         ("KBUILD_BUILD_HOST", distribution.to_string()),
         ("KBUILD_BUILD_USER", "mptcp-kernels".to_owned()),
-        ("KDEB_CHANGELOG_DIST", "unstable".to_owned()),
-        ("KDEB_PKGVERSION", clock.version),
-        ("KDEB_SOURCENAME", format!("linux{}", recipe.version_suffix)),
+        ("KBUILD_BUILD_VERSION", identity.revision.clone()),
         ("LC_ALL", "C".to_owned()),
         ("LOCALVERSION", String::new()),
-        ("SOURCE_DATE_EPOCH", clock.timestamp.to_string()),
+        ("SOURCE_DATE_EPOCH", identity.timestamp.to_string()),
         ("TZ", "UTC".to_owned()),
+    ];
+    environment.extend(match recipe.target.format {
+        PackageFormat::Deb => deb_environment(recipe, identity),
+        PackageFormat::Rpm => rpm_environment(recipe, identity),
+    });
+    let owned = environment.into_iter();
+    owned
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn deb_environment(recipe: &Recipe, identity: &Identity) -> Vec<(&'static str, String)> {
+    vec![
+        ("DEBEMAIL", "mptcp-kernels@localhost".to_owned()),
+        ("DEBFULLNAME", "mptcp-kernels".to_owned()),
+        ("KDEB_CHANGELOG_DIST", "unstable".to_owned()),
+        ("KDEB_COMPRESS", deb_compression(&recipe.target).to_owned()),
+        ("KDEB_PKGVERSION", identity.full()),
+        ("KDEB_SOURCENAME", format!("linux{}", recipe.version_suffix)),
     ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect()
+}
+
+fn rpm_environment(recipe: &Recipe, identity: &Identity) -> Vec<(&'static str, String)> {
+    let words = rpm_words(&recipe.target);
+    let (before, behind) = words.initramfs;
+    vec![
+        ("RPM_FIRMWARE", words.firmware.to_owned()),
+        ("RPM_INITRAMFS", format!("{before}@{behind}")),
+        ("RPM_INSTALLER", words.installer.to_owned()),
+        ("RPM_NAME", format!("kernel{}", recipe.version_suffix)),
+        ("RPM_RELEASE", identity.revision.clone()),
+        ("RPM_VERSION", identity.version.clone()),
+    ]
 }
 
 /// Any value as canonical JSON: object keys sorted, no spaces, no floating point numbers.

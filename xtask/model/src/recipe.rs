@@ -36,6 +36,13 @@ impl Architecture {
         }
     }
 
+    /// RPM's name for it.
+    pub fn rpm(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86_64",
+        }
+    }
+
     /// The kernel's name for it (`ARCH`).
     pub fn kernel(self) -> &'static str {
         match self {
@@ -50,6 +57,18 @@ impl Architecture {
 pub enum PackageFormat {
     /// Debian packages, made by kbuild's `bindeb-pkg`.
     Deb,
+    /// RPM packages, made by kbuild's `binrpm-pkg`.
+    Rpm,
+}
+
+impl PackageFormat {
+    /// What a file of it ends in, behind the last dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Deb => "deb",
+            Self::Rpm => "rpm",
+        }
+    }
 }
 
 /// The two implementations of MPTCP in Linux.

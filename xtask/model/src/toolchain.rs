@@ -48,9 +48,11 @@ pub fn baseline(target: &Target) -> Option<Baseline> {
     {
         ("debian", "11") => (247, (3, 15), (4, 15)),
         ("ubuntu", "22.04") => (249, (3, 15), (4, 15)),
-        ("debian", "12") => (252, (3, 15), (4, 15)),
+        ("debian", "12") | ("rocky", "9") => (252, (3, 15), (4, 15)),
         ("ubuntu", "24.04") => (255, (3, 15), (4, 15)),
-        ("debian", "13") => (257, (3, 15), (5, 4)),
+        ("debian", "13") | ("opensuse", "16.0") => (257, (3, 15), (5, 4)),
+        ("fedora", "43") => (258, (5, 4), (5, 7)),
+        ("fedora", "44") => (259, (5, 4), (5, 7)),
         _ => return None,
     };
     Some(Baseline {
@@ -140,6 +142,10 @@ mod tests {
             baseline(&target("ubuntu", "24.04")).unwrap().recommended,
             (4, 15)
         );
+        assert_eq!(baseline(&target("rocky", "9")).unwrap().systemd, 252);
+        assert_eq!(baseline(&target("opensuse", "16.0")).unwrap().systemd, 257);
+        let fedora = target("fedora", "44");
+        assert!(matches!(fitness(&fedora, (4, 19)), Fitness::TooOld(_)));
         assert_eq!(baseline(&target("debian", "1.1")), None);
     }
 }

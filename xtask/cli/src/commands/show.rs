@@ -34,22 +34,20 @@ pub(crate) fn run(global: &Global, command: &Recipe) -> Result<(), Failure> {
 
 fn text(planned: &Planned, shown: &Shown<'_>) -> String {
     let plan = shown.plan;
-    let version = plan
-        .environment
-        .get("KDEB_PKGVERSION")
-        .map_or("", String::as_str);
+    let version = planned.identity.full();
     let mut lines = vec![
         format!("recipe     {}: {}", plan.recipe, shown.summary),
         format!("plan       {}", shown.plan_id),
         format!(
-            "for        {} {}, {}",
+            "for        {} {}, {}, .{} packages",
             plan.target.distribution,
             plan.target.release,
-            plan.architecture.debian()
+            plan.architecture.debian(),
+            plan.target.format.extension()
         ),
         format!(
-            "version    {version} (release suffix {})",
-            plan.version_suffix
+            "version    {version} (uname -r ends in {})",
+            planned.identity.local_version
         ),
         format!(
             "container  {}, {} packages, lock {}",

@@ -44,7 +44,7 @@ pub(crate) fn run(
         kernel_arguments: command.kernel_arguments.clone(),
         sabotage: command.sabotage.map(sabotage),
     };
-    let (target, _held) = match command.what.as_slice() {
+    let (mut target, _held) = match command.what.as_slice() {
         [name] if !name.contains('/') && !is_package(name) => {
             let recipe = project.recipe(name)?;
             let held = lock_result(&project.out(), &recipe.name)?;
@@ -52,6 +52,7 @@ pub(crate) fn run(
         }
         files => (Target::files(files)?, None),
     };
+    target.subject.modules.clone_from(&command.modules);
     // What cannot be booted is told before anything is started for it.
     let kernel = target.kernel(cancel)?;
     let online = Online::open(global, cancel)?;
@@ -128,12 +129,14 @@ impl Target {
                 packages: packages.keys().map(|name| folder.join(name)).collect(),
                 origin: Some(Origin {
                     manifest: Sha256::of(&text),
+                    kernel: manifest.kernel_rpm().map(str::to_owned),
                     kernel_release: manifest.kernel_release,
                     packages,
                     incremental: run.incremental,
                 }),
                 line: Some(recipe.line),
                 expected: recipe.smoke,
+                modules: Vec::new(),
             },
             result: Some(folder),
         })
@@ -143,7 +146,7 @@ impl Target {
         if let Some(other) = files.iter().find(|file| !is_package(file)) {
             return Err(Failure::Usage(
                 format!("`{other}` is no package"),
-                "name one recipe, or package files (.deb)".to_owned(),
+                "name one recipe, or package files (.deb, .rpm)".to_owned(),
             ));
         }
         let packages: Vec<_> = files.iter().map(Utf8PathBuf::from).collect();
@@ -157,6 +160,7 @@ impl Target {
                 origin: None,
                 line: None,
                 expected: recipe::Smoke::default(),
+                modules: Vec::new(),
             },
             result: None,
         })
@@ -187,7 +191,9 @@ impl Target {
         )?;
         let Outcome { mut smoke, console } = outcome;
         let out = tools.project.out();
-        let is_plain = how.kernel_arguments.is_empty() && how.sabotage.is_none();
+        let is_plain = how.kernel_arguments.is_empty()
+            && how.sabotage.is_none()
+            && self.subject.modules.is_empty();
         let (folder, shown) = if let Some(folder) = self.result.filter(|_| is_plain) {
             remember_failures(&mut smoke, &folder)?;
             (folder, out.join(&self.name))
