@@ -1,4 +1,4 @@
 # Compiles the configured kernel: all objects that packages are made of.
-# Reads: /source/tree, /build/kernel/.config.
+# Reads: /source/tree, $WORKSHOP/kernel/.config.
 set -eu
 kbuild all

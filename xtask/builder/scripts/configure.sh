@@ -1,21 +1,21 @@
 #!/bin/sh
-# Makes /build/kernel/.config out of the base and the fragments, by the kernel's own kconfig.
-# Reads: /source/tree, /build/inputs/base.config (or the target $CONFIG_TARGET), /build/inputs/fragments.
+# Makes $WORKSHOP/kernel/.config out of the base and the fragments, by the kernel's own kconfig.
+# Reads: /source/tree, $WORKSHOP/inputs/base.config (or the target $CONFIG_TARGET), $WORKSHOP/inputs/fragments.
 set -eu
 umask 022
-mkdir -p /build/kernel
+mkdir -p "$WORKSHOP/kernel"
 # merge_config.sh writes temporary files into the current directory.
-cd /build/kernel
-kbuild() { make -C /source/tree O=/build/kernel "$@"; }
+cd "$WORKSHOP/kernel"
+kbuild() { make -C /source/tree O="$WORKSHOP/kernel" "$@"; }
 
 if [ -n "${CONFIG_TARGET:-}" ]; then
     kbuild "$CONFIG_TARGET"
 else
-    cp /build/inputs/base.config .config
+    cp "$WORKSHOP/inputs/base.config" .config
 fi
-cp .config /build/base.config
-/source/tree/scripts/kconfig/merge_config.sh -m -O /build/kernel .config /build/inputs/fragments/*.config
+cp .config "$WORKSHOP/base.config"
+/source/tree/scripts/kconfig/merge_config.sh -m -O "$WORKSHOP/kernel" .config "$WORKSHOP/inputs/fragments"/*.config
 kbuild olddefconfig
 # The release is read from what kconfig writes for make, not from .config.
 kbuild syncconfig
-kbuild -s kernelrelease > /build/kernel-release
+kbuild -s kernelrelease > "$WORKSHOP/kernel-release"

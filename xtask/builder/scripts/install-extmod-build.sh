@@ -3,7 +3,7 @@
 # the kernels before.
 set -eu
 destination=$1
-cd /build/kernel
+cd "$WORKSHOP/kernel"
 enabled() { grep -q "^$1=y" include/config/auto.conf; }
 of_scripts() { find scripts \( -name atomic -o -name dtc -o -name kconfig -o -name package \) -prune -o -type f -print -o -type l -print; }
 

@@ -1,5 +1,5 @@
 # Makes packages of the compiled kernel, by the kernel's own bindeb-pkg.
-# Reads: /source/tree, /build/kernel, /build/inputs/files. Leaves: /build/packages.
+# Reads: /source/tree, $WORKSHOP/kernel, $WORKSHOP/inputs/files. Leaves: $WORKSHOP/packages.
 set -eu
 
 # The lock says what is installed; debian/control would also ask for build-essential, and so a C++
@@ -24,19 +24,19 @@ if ! [ -e /source/tree/scripts/package/debian/rules ]; then
 fi
 
 # What an earlier build in the same folder left is not of this one.
-rm -rf /build/packages /build/*.deb
+rm -rf "$WORKSHOP/packages" "$WORKSHOP"/*.deb
 kbuild bindeb-pkg
-release=$(cat /build/kernel/include/config/kernel.release)
+release=$(cat "$WORKSHOP/kernel/include/config/kernel.release")
 
 # Puts a package together again: the same whenever and wherever it is done, and the kernel's own with
 # the files that are to be added.
 repack() {
-    folder=/build/repack
+    folder="$WORKSHOP/repack"
     rm -rf "$folder"
     dpkg-deb --raw-extract "$1" "$folder"
     case ${1##*/} in
     "linux-image-${release}_"*)
-        for file in /build/inputs/files/*.conf; do
+        for file in "$WORKSHOP/inputs/files"/*.conf; do
             [ -e "$file" ] || continue
             kind=${file##*/}
             mkdir -p "$folder/usr/lib/${kind%.conf}"
@@ -64,10 +64,10 @@ repack() {
 }
 
 if [ "${again:-}" ]; then
-    for package in /build/*.deb; do
+    for package in "$WORKSHOP"/*.deb; do
         repack "$package"
     done
 fi
 
-mkdir -p /build/packages
-mv /build/*.deb /build/packages/
+mkdir -p "$WORKSHOP/packages"
+mv "$WORKSHOP"/*.deb "$WORKSHOP/packages/"

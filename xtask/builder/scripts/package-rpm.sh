@@ -1,5 +1,5 @@
 # Makes packages of the compiled kernel, by the kernel's own binrpm-pkg.
-# Reads: /source/tree, /build/kernel, /build/inputs/files, /build/inputs/kernel.spec. Leaves: /build/packages.
+# Reads: /source/tree, $WORKSHOP/kernel, $WORKSHOP/inputs/files, $WORKSHOP/inputs/kernel.spec. Leaves: $WORKSHOP/packages.
 set -eu
 
 # The spec that the kernel writes says how it is installed. What it says beyond that differs from version to
@@ -12,7 +12,7 @@ for argument; do
     *.spec) spec=$argument ;;
     esac
 done
-part() { awk -v part="$1" '/^@INSTALL@$/ { part--; next } part == 1' /build/inputs/kernel.spec; }
+part() { awk -v part="$1" '/^@INSTALL@$/ { part--; next } part == 1' "$WORKSHOP/inputs/kernel.spec"; }
 {
     # The macros that its %install uses.
     awk '/^Name:/ { exit } /^%/' "$spec"
@@ -30,8 +30,8 @@ export MAKEFLAGS
 unset KBUILD_SRC
 exec /usr/bin/rpmbuild "$@" \
     --build-in-place --noprep --nodeps \
-    --define '_topdir /build/rpmbuild' \
-    --define '_tmppath /build/rpmbuild/tmp' \
+    --define "_topdir $WORKSHOP/rpmbuild" \
+    --define "_tmppath $WORKSHOP/rpmbuild/tmp" \
     --define "_smp_mflags -j$JOBS" \
     --define '_buildhost reproducible' \
     --define 'use_source_date_epoch_as_buildtime 1' \
@@ -41,8 +41,8 @@ exec /usr/bin/rpmbuild "$@" \
 STAND_IN
 chmod 755 /tmp/bin/rpmbuild
 
-rm -rf /build/packages /build/rpmbuild
-mkdir -p /build/rpmbuild/tmp
+rm -rf "$WORKSHOP/packages" "$WORKSHOP/rpmbuild"
+mkdir -p "$WORKSHOP/rpmbuild/tmp"
 kbuild binrpm-pkg
-mkdir -p /build/packages
-mv /build/rpmbuild/RPMS/*/*.rpm /build/packages/
+mkdir -p "$WORKSHOP/packages"
+mv "$WORKSHOP/rpmbuild/RPMS"/*/*.rpm "$WORKSHOP/packages/"

@@ -30,9 +30,16 @@ PROGRAM
 gcc -O2 -c -o /tmp/bin/libelf-missing.o /tmp/bin/libelf-missing.c
 ar rcD /tmp/bin/libelf-missing.a /tmp/bin/libelf-missing.o
 
-chmod 755 /tmp/bin/date /tmp/bin/pkg-config
+# Host programs that travel, such as objtool, would have the path of the workshop in them: kbuild calls gcc for the
+# kernel only with paths relative to it.
+cat > /tmp/bin/gcc <<'STAND_IN'
+#!/bin/sh
+exec ${CCACHE:-} /usr/bin/gcc -ffile-prefix-map="$WORKSHOP/kernel"=. "$@"
+STAND_IN
+
+chmod 755 /tmp/bin/date /tmp/bin/gcc /tmp/bin/pkg-config
 PATH="/tmp/bin:$PATH"
 KBUILD_BUILD_TIMESTAMP=$(date -u -d "@$SOURCE_DATE_EPOCH" '+%a %b %e %H:%M:%S UTC %Y')
 export PATH KBUILD_BUILD_TIMESTAMP
 
-kbuild() { make -C /source/tree O=/build/kernel -j"$JOBS" HOSTLDFLAGS=-static "$@"; }
+kbuild() { make -C /source/tree O="$WORKSHOP/kernel" -j"$JOBS" HOSTLDFLAGS=-static "$@"; }

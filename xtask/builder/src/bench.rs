@@ -13,6 +13,7 @@ use crate::configure::configure;
 use crate::error::BuildError;
 use crate::plan::Planned;
 use crate::report::Reporter;
+use crate::surroundings::Surroundings;
 
 /// What packaging one kernel in one format took, run by run: from objects complete to packages complete.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub fn packaging(
     reporter: &dyn Reporter,
 ) -> Result<Vec<Packaging>, BuildError> {
     let mut phases = Phases::new(tools.engine, reporter);
-    let workshop = open_workshop(tools, planned, true, &mut phases)?;
+    let workshop = open_workshop(tools, planned, true, Surroundings::usual(), &mut phases)?;
     reporter.phase("configure");
     configure(&workshop, tools.downloads.store, planned, reporter)?;
     let running = Running {

@@ -7,15 +7,16 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use host::clock::{Stopwatch, now_unix};
 use host::engine::Engine;
-use model::lock::InputRole;
 use model::manifest::{self, Manifest, Phase, Run};
 use model::names::Name;
 
+use crate::ccache::{Ccache, UseCcache};
 use crate::collect::collect;
 use crate::compile::{Running, compile, package};
 use crate::configure::{self, Configured, Workshop};
 use crate::error::BuildError;
 use crate::fetch::Downloads;
+use crate::finished::{self, Finished, Origin};
 use crate::image::{self, Assembly};
 use crate::lockfile::try_exclusive;
 use crate::objects::Objects;
@@ -24,6 +25,7 @@ use crate::project::Project;
 use crate::report::Reporter;
 use crate::result::Draft;
 use crate::source::{self, OwnSource};
+use crate::surroundings::{Surroundings, probe};
 
 /// How much room a build needs besides what its packages weigh, in bytes: the source tree and the
 /// objects of a trimmed kernel.
@@ -40,17 +42,6 @@ pub struct Tools<'a> {
     pub engine: &'a Engine,
     /// Where inputs come from.
     pub downloads: Downloads<'a>,
-}
-
-/// A finished build.
-#[derive(Debug)]
-pub struct Built {
-    /// The link to the result.
-    pub path: Utf8PathBuf,
-    /// Its manifest.
-    pub manifest: Manifest,
-    /// Its run.
-    pub run: Run,
 }
 
 /// Times the phases of a run.
@@ -102,6 +93,10 @@ pub struct How {
     pub jobs: Option<u32>,
     /// Whether to start from the objects of the last incremental build, and to keep them.
     pub incremental: bool,
+    /// Whether a finished result of the same plan serves as well.
+    pub reuse: bool,
+    /// The compiler's cache.
+    pub ccache: UseCcache,
 }
 
 /// Nobody else changes a result while this is held.
@@ -116,20 +111,72 @@ pub fn build(
     tools: Tools<'_>,
     planned: &Planned,
     how: How,
+    held: &ResultLock,
+    reporter: &dyn Reporter,
+) -> Result<Finished, BuildError> {
+    if how.reuse
+        && let Some(found) = finished(tools.project, tools.engine.cache(), planned, held, reporter)?
+    {
+        return Ok(found);
+    }
+    let made = make(tools, planned, how, Surroundings::usual(), reporter)?;
+    let Made {
+        draft,
+        manifest,
+        run,
+    } = made;
+    let finished = Finished {
+        path: draft.publish(&manifest.plan_id)?,
+        manifest,
+        run,
+        origin: Origin::Built,
+    };
+    finished::keep(tools.engine.cache(), &finished, reporter);
+    Ok(finished)
+}
+
+/// The result of `planned` that is there already, if one is, whose every byte was read. It costs no engine.
+///
+/// # Errors
+/// One is there, and cannot be put in place.
+pub fn finished(
+    project: &Project,
+    cache: &Utf8Path,
+    planned: &Planned,
     _held: &ResultLock,
     reporter: &dyn Reporter,
-) -> Result<Built, BuildError> {
+) -> Result<Option<Finished>, BuildError> {
+    finished::find(&project.out(), cache, planned, reporter)
+}
+
+/// A complete result that is not in its place yet.
+pub(crate) struct Made {
+    pub(crate) draft: Draft,
+    pub(crate) manifest: Manifest,
+    pub(crate) run: Run,
+}
+
+/// Builds `planned` in these surroundings.
+pub(crate) fn make(
+    tools: Tools<'_>,
+    planned: &Planned,
+    how: How,
+    surroundings: Surroundings,
+    reporter: &dyn Reporter,
+) -> Result<Made, BuildError> {
     let started = now_unix();
     let out = tools.project.out();
-    let recipe = &planned.recipe.name;
     let info = tools.engine.info()?;
     check_room(&out, planned)?;
     let mut phases = Phases::new(tools.engine, reporter);
-    let workshop = open_workshop(tools, planned, how.incremental, &mut phases)?;
+    let mut workshop = open_workshop(tools, planned, how.incremental, surroundings, &mut phases)?;
+    let unpinned = planned.plan.unpinned;
+    workshop.ccache = Ccache::open(tools.engine, how.ccache, unpinned, &workshop.image)?;
+    let jobs = how.jobs.unwrap_or(info.cpus);
     let configured = phases.time("configure", || {
         configure::configure(&workshop, tools.downloads.store, planned, reporter)
     })?;
-    let jobs = how.jobs.unwrap_or(info.cpus);
+    let seen = probe(&workshop, jobs)?;
     let memory = info.memory / 10 * 9;
     let known = KnownObjects::of(tools.engine.cache(), &configured);
     let running = Running {
@@ -140,19 +187,21 @@ pub fn build(
     let compiled = phases.time("compile", || {
         compile(&workshop, planned, running, known.count)
     })?;
+    let compiler_cache = compiled.ccache;
     known.remember(compiled.objects);
     drop(compiled.container);
     let packaged = phases.time("package", || {
         let format = planned.recipe.target.format;
         package(&workshop, &planned.plan.environment, format, running)
     })?;
-    let draft = Draft::create(&out, recipe)?;
+    let draft = Draft::create(&out, &planned.recipe.name)?;
     let artifacts = phases.time("collect", || {
-        collect(&packaged.container, planned, &configured, draft.folder()?)
+        let folder = draft.folder()?;
+        collect(&packaged.container, &workshop, planned, &configured, folder)
     })?;
     draft
         .add_logs(&["compile", "package"].map(|step| workshop.logs.join(format!("{step}.log"))))?;
-    let manifest = manifest(planned, how, &workshop, &configured, artifacts)?;
+    let manifest = manifest(planned, &workshop, &configured, artifacts)?;
     let run = Run {
         schema: manifest::SCHEMA,
         plan_id: planned.plan.id(),
@@ -162,11 +211,13 @@ pub fn build(
         tool_peak_memory: host::process::own_peak_memory(),
         engine: info.facts,
         jobs,
-        incremental: how.incremental,
+        incremental: workshop.build.used(),
+        compiler_cache,
+        surroundings: seen,
     };
-    let path = draft.publish(&manifest, &run)?;
-    Ok(Built {
-        path,
+    draft.complete(&manifest, &run)?;
+    Ok(Made {
+        draft,
         manifest,
         run,
     })
@@ -182,7 +233,7 @@ pub fn configure_only(
     reporter: &dyn Reporter,
 ) -> Result<Configured, BuildError> {
     let mut phases = Phases::new(tools.engine, reporter);
-    let workshop = open_workshop(tools, planned, false, &mut phases)?;
+    let workshop = open_workshop(tools, planned, false, Surroundings::usual(), &mut phases)?;
     phases.time("configure", || {
         configure::configure(&workshop, tools.downloads.store, planned, reporter)
     })
@@ -194,6 +245,7 @@ pub(crate) fn open_workshop<'a>(
     tools: Tools<'a>,
     planned: &Planned,
     incremental: bool,
+    surroundings: Surroundings,
     phases: &mut Phases<'_>,
 ) -> Result<Workshop<'a>, BuildError> {
     let reporter = phases.reporter;
@@ -241,6 +293,8 @@ pub(crate) fn open_workshop<'a>(
             source.digest.to_string()
         };
         Objects::kept(tools.engine, &planned.recipe.name, &of, &image)?
+    } else if surroundings.in_memory {
+        Objects::in_memory(tools.engine, &image, surroundings.workshop)?
     } else {
         Objects::scratch(tools.engine)?
     };
@@ -249,6 +303,8 @@ pub(crate) fn open_workshop<'a>(
         image,
         source,
         build,
+        surroundings,
+        ccache: None,
         logs,
     })
 }
@@ -267,11 +323,7 @@ pub fn lock_result(out: &Utf8Path, name: &Name) -> Result<ResultLock, BuildError
 /// Refuses to begin what cannot end. The engine's own disk is usually that of `out`; a remote
 /// engine's cannot be asked.
 fn check_room(out: &Utf8Path, planned: &Planned) -> Result<(), BuildError> {
-    let needed = if planned.plan.input(InputRole::StockConfiguration).is_some() {
-        ROOM_STOCK
-    } else {
-        ROOM
-    };
+    let needed = if planned.is_large() { ROOM_STOCK } else { ROOM };
     std::fs::create_dir_all(out).map_err(|source| BuildError::File {
         attempt: "creating",
         path: out.to_owned(),
@@ -289,7 +341,6 @@ fn check_room(out: &Utf8Path, planned: &Planned) -> Result<(), BuildError> {
 
 fn manifest(
     planned: &Planned,
-    how: How,
     workshop: &Workshop<'_>,
     configured: &Configured,
     artifacts: BTreeMap<String, manifest::Artifact>,
@@ -308,8 +359,7 @@ fn manifest(
         schema: manifest::SCHEMA,
         plan_id: planned.plan.id(),
         plan: serde_json::from_str(&planned.plan.canonical_json()).map_err(render)?,
-        // kbuild decided what of an incremental build was up to date, and not the plan.
-        for_release: planned.recipe.for_release && !how.incremental && !planned.plan.unpinned,
+        for_release: planned.recipe.for_release && !planned.plan.unpinned,
         source_tree: workshop.source.digest,
         kernel_release: configured.kernel_release.clone(),
         artifacts,

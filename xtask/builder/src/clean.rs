@@ -7,7 +7,7 @@ use host::engine::Engine;
 use crate::error::BuildError;
 use crate::image::REPOSITORY;
 use crate::project::Project;
-use crate::{objects, source};
+use crate::{ccache, objects, reproduce, source};
 
 /// Removes the results of `recipes`, or everything in `out/` where none is named. Returns what went.
 ///
@@ -35,6 +35,10 @@ pub fn clean_results(project: &Project, recipes: &[String]) -> Result<Vec<String
         };
         fs::remove_file(&link).map_err(fail)?;
         removed.push(remove_tree(&out.join(target))?);
+        let second = out.join(reproduce::FOLDER).join(recipe);
+        if second.is_dir() {
+            removed.push(remove_tree(&second)?);
+        }
     }
     Ok(removed)
 }
@@ -49,7 +53,7 @@ fn remove_tree(path: &camino::Utf8Path) -> Result<String, BuildError> {
     Ok(path.to_string())
 }
 
-/// Removes the images, and the volumes of sources and objects, of this tool from the engine. Returns what went.
+/// Removes the images, and the volumes of sources, objects and the compiler's caches, of this tool from the engine. Returns what went.
 ///
 /// # Errors
 /// The engine fails.
@@ -60,9 +64,12 @@ pub fn clean_engine(engine: &Engine) -> Result<Vec<String>, BuildError> {
         removed.push(format!("image {image}"));
     }
     for volume in engine.kept_volumes()?.into_iter().filter(|name| {
-        [source::VOLUME_PREFIX, objects::VOLUME_PREFIX]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
+        let prefixes = [
+            source::VOLUME_PREFIX,
+            objects::VOLUME_PREFIX,
+            ccache::VOLUME_PREFIX,
+        ];
+        prefixes.iter().any(|prefix| name.starts_with(prefix))
     }) {
         engine.remove_volume(&volume)?;
         removed.push(format!("volume {volume}"));

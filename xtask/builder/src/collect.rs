@@ -12,7 +12,7 @@ use model::manifest::Artifact;
 use model::recipe::PackageFormat;
 use sha2::Digest;
 
-use crate::configure::{Configured, check, parse, read_file};
+use crate::configure::{Configured, Workshop, check, parse, read_file};
 use crate::error::BuildError;
 use crate::inspect::{Expected, Unfit};
 use crate::plan::Planned;
@@ -24,12 +24,13 @@ const MAX_FILES: usize = 16;
 /// Takes the packages and the configuration out of `container` into `folder`, and reads them back.
 pub(crate) fn collect(
     container: &Container<'_>,
+    workshop: &Workshop<'_>,
     planned: &Planned,
     configured: &Configured,
     folder: &Utf8Path,
 ) -> Result<BTreeMap<String, Artifact>, BuildError> {
     let mut artifacts = BTreeMap::new();
-    let mut archive = tar::Archive::new(container.get("/build/packages"));
+    let mut archive = tar::Archive::new(container.get(&workshop.surroundings.path("packages")));
     let broken = |error: io::Error| BuildError::Unexpected(error.to_string());
     for entry in archive.entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
@@ -42,11 +43,10 @@ pub(crate) fn collect(
         let artifact = save(&mut entry, &folder.join(name))?;
         artifacts.insert(name.to_owned(), artifact);
     }
-    let release = read_file(
-        container,
-        "/build/kernel/include/config/kernel.release",
-        256,
-    )?;
+    let path = workshop
+        .surroundings
+        .path("kernel/include/config/kernel.release");
+    let release = read_file(container, &path, 256)?;
     if release.trim() != configured.kernel_release {
         return Err(BuildError::Unexpected(format!(
             "kernel release {release:?} instead of {}",

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use host::engine::Container;
+use model::manifest::CompilerCache;
 use model::recipe::PackageFormat;
 
-use crate::configure::{Workshop, environment};
+use crate::ccache::Told;
+use crate::configure::Workshop;
 use crate::error::BuildError;
 use crate::log::Log;
 use crate::plan::Planned;
@@ -25,6 +27,8 @@ pub(crate) struct Done<'a> {
     pub(crate) container: Container<'a>,
     /// How many objects were made.
     pub(crate) objects: u64,
+    /// What the compiler's cache brought, where it was used.
+    pub(crate) ccache: Option<CompilerCache>,
 }
 
 /// How a step of a build is run.
@@ -50,6 +54,7 @@ pub(crate) fn compile<'a>(
         what: "compiling the kernel",
         command: scripts::compile(),
         expected_objects,
+        cached: true,
     };
     step.run(workshop, &planned.plan.environment, running)
 }
@@ -66,6 +71,7 @@ pub(crate) fn package<'a>(
         what: "packaging the kernel",
         command: scripts::package(format),
         expected_objects: 0,
+        cached: false,
     };
     step.run(workshop, environment, running)
 }
@@ -85,6 +91,7 @@ pub(crate) fn package_plainly<'a>(
         what: "packaging the kernel by its own target",
         command: scripts::package_plainly(format),
         expected_objects: 0,
+        cached: false,
     };
     step.run(workshop, &environment, running)
 }
@@ -95,6 +102,8 @@ struct Step {
     command: Vec<String>,
     /// How many objects it makes; 0 where it should make none.
     expected_objects: u64,
+    /// Whether the compiler's cache serves it, where there is one.
+    cached: bool,
 }
 
 impl Step {
@@ -104,16 +113,21 @@ impl Step {
         planned: &BTreeMap<String, String>,
         running: Running<'_>,
     ) -> Result<Done<'a>, BuildError> {
-        let mut environment = environment(planned);
+        let mut environment: Vec<_> = planned.clone().into_iter().collect();
         environment.push(("JOBS".to_owned(), running.jobs.to_string()));
+        let (command, environment) = match &workshop.ccache {
+            Some(ccache) if self.cached => ccache.run(&self.command, environment),
+            _ => (self.command, environment),
+        };
         let container =
-            workshop.container(self.name, self.command, environment, running.memory, false)?;
+            workshop.container(self.name, command, environment, running.memory, false)?;
         let path = workshop.logs.join(format!("{}.log", self.name));
         let mut log = Log::create(&path)?;
         let mut watch = Watch {
             reporter: running.reporter,
             expected_objects: self.expected_objects,
             objects: 0,
+            ccache: None,
             error: None,
         };
         let exit = container.run(DEADLINE, |_, bytes| {
@@ -130,6 +144,7 @@ impl Step {
             _ if exit.code == 0 => Ok(Done {
                 container,
                 objects: watch.objects,
+                ccache: watch.ccache,
             }),
             Some(first) => Err(BuildError::Compile {
                 error: first.text,
@@ -150,6 +165,7 @@ struct Watch<'a> {
     reporter: &'a dyn Reporter,
     expected_objects: u64,
     objects: u64,
+    ccache: Option<CompilerCache>,
     error: Option<FirstError>,
 }
 
@@ -164,6 +180,13 @@ impl Watch<'_> {
                 self.reporter
                     .progress(self.objects, self.expected_objects, Unit::Objects);
             }
+        }
+        match Told::parse(line) {
+            Some(Told::Counts(counts)) => self.ccache = Some(counts),
+            Some(Told::Unusable) => self.reporter.note(
+                "warning: the compiler's cache is not used: its disk is full or cannot be written to",
+            ),
+            None => {}
         }
         match &mut self.error {
             Some(error) => error.expanded_in(line),

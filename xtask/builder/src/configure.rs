@@ -15,6 +15,7 @@ use model::mptcp::OutOfTree;
 use model::recipe::Base;
 use model::strict::{Problem, Problems};
 
+use crate::ccache::Ccache;
 use crate::error::BuildError;
 use crate::kconfig::explain;
 use crate::log::Log;
@@ -22,6 +23,7 @@ use crate::objects::Objects;
 use crate::plan::Planned;
 use crate::report::Reporter;
 use crate::source::SourceTree;
+use crate::surroundings::Surroundings;
 use crate::{scripts, stock};
 
 /// How long kconfig may take; it takes half a minute.
@@ -36,6 +38,9 @@ pub(crate) struct Workshop<'a> {
     pub(crate) image: String,
     pub(crate) source: SourceTree,
     pub(crate) build: Objects<'a>,
+    pub(crate) surroundings: Surroundings,
+    /// The compiler's cache, where one is used.
+    pub(crate) ccache: Option<Ccache>,
     /// The folder of the logs.
     pub(crate) logs: Utf8PathBuf,
 }
@@ -63,48 +68,58 @@ impl Workshop<'_> {
         &self,
         purpose: &str,
         command: Vec<String>,
-        environment: Vec<(String, String)>,
+        mut environment: Vec<(String, String)>,
         memory: u64,
         terminal: bool,
     ) -> Result<Container<'_>, BuildError> {
+        let workshop = self.surroundings.workshop;
+        environment.push(("WORKSHOP".to_owned(), workshop.to_owned()));
+        let (command, environment) = self.surroundings.run(command, environment);
+        let mut mounts = vec![self.source.mount(), self.build.mount(workshop)];
+        mounts.extend(self.ccache.as_ref().map(Ccache::mount));
         Ok(self.engine.create(&ContainerSpec {
             purpose: purpose.to_owned(),
             image: self.image.clone(),
             command,
             environment,
-            mounts: vec![self.source.mount(), self.build.mount()],
+            mounts,
             privileges: Privileges::None,
             memory,
             terminal,
+            surroundings: self.surroundings.container.clone(),
         })?)
     }
 
     /// Puts the inputs of the configuration into the build volume, and gives it to the build user.
     fn prepare(&self, planned: &Planned, base: Option<&str>) -> Result<(), BuildError> {
-        let spec = ContainerSpec::filler("inputs", &self.image, self.build.mount());
+        let surroundings = &self.surroundings;
+        let mount = self.build.mount(surroundings.workshop);
+        let spec = ContainerSpec::filler("inputs", &self.image, mount);
         let filler = self.engine.create(&spec)?;
+        // Names in an archive begin at the root.
+        let place = |below: &str| surroundings.path(below).trim_matches('/').to_owned();
         filler.put("/", |writer| {
             let mut tar = tar::Builder::new(writer);
             let mut own = header(tar::EntryType::Directory, 0o755);
-            own.set_uid(Container::USER);
-            own.set_gid(Container::USER);
-            tar.append_data(&mut own, "build", io::empty())?;
-            append_folder(&mut tar, "build/inputs")?;
-            append_folder(&mut tar, "build/inputs/fragments")?;
+            own.set_uid(surroundings.container.user);
+            own.set_gid(surroundings.container.user);
+            tar.append_data(&mut own, place(""), io::empty())?;
+            append_folder(&mut tar, &place("inputs"))?;
+            append_folder(&mut tar, &place("inputs/fragments"))?;
             if let Some(base) = base {
-                append_file(&mut tar, "build/inputs/base.config", base.as_bytes())?;
+                append_file(&mut tar, &place("inputs/base.config"), base.as_bytes())?;
             }
             for (index, fragment) in planned.fragments.iter().enumerate() {
                 append_file(
                     &mut tar,
-                    &format!("build/inputs/fragments/{index:02}.config"),
+                    &place(&format!("inputs/fragments/{index:02}.config")),
                     fragment.file.text.as_bytes(),
                 )?;
             }
-            append_folder(&mut tar, "build/inputs/files")?;
+            append_folder(&mut tar, &place("inputs/files"))?;
             let files = planned.recipe.out_of_tree.as_ref().map(OutOfTree::files);
             for (folder, text) in files.unwrap_or_default() {
-                let path = format!("build/inputs/files/{folder}.conf");
+                let path = place(&format!("inputs/files/{folder}.conf"));
                 append_file(&mut tar, &path, text.as_bytes())?;
             }
             let texts = [
@@ -113,23 +128,12 @@ impl Workshop<'_> {
                 ("install-extmod-build.sh", scripts::INSTALL_EXTMOD_BUILD),
             ];
             for (name, text) in texts {
-                append_file(&mut tar, &format!("build/inputs/{name}"), text.as_bytes())?;
+                append_file(&mut tar, &place(&format!("inputs/{name}")), text.as_bytes())?;
             }
             tar.finish()
         })?;
         Ok(())
     }
-}
-
-/// The environment of a build's steps, of which the plan has what matters.
-pub(crate) fn environment(planned: &BTreeMap<String, String>) -> Vec<(String, String)> {
-    let mut environment: Vec<_> = planned.clone().into_iter().collect();
-    environment.push(("HOME".to_owned(), "/tmp".to_owned()));
-    environment.push((
-        "PATH".to_owned(),
-        "/usr/bin:/bin:/usr/sbin:/sbin".to_owned(),
-    ));
-    environment
 }
 
 /// Makes the configuration of `planned` in the workshop, without judging it.
@@ -143,7 +147,7 @@ pub(crate) fn make(
         None => None,
     };
     workshop.prepare(planned, stock_text.as_deref())?;
-    let mut environment = environment(&planned.plan.environment);
+    let mut environment: Vec<_> = planned.plan.environment.clone().into_iter().collect();
     if let Base::Target(target) = &planned.recipe.config.base {
         environment.push(("CONFIG_TARGET".to_owned(), target.to_string()));
     }
@@ -166,15 +170,16 @@ pub(crate) fn make(
             log: path,
         });
     }
-    let text = read_file(&container, "/build/kernel/.config", stock::MAX_CONFIG)?;
-    let kernel_release = read_file(&container, "/build/kernel-release", 256)?
+    let place = |below| workshop.surroundings.path(below);
+    let text = read_file(&container, &place("kernel/.config"), stock::MAX_CONFIG)?;
+    let kernel_release = read_file(&container, &place("kernel-release"), 256)?
         .trim()
         .to_owned();
     check_release(planned, &kernel_release)?;
     let config = parse(&text)?;
     let base = parse(&read_file(
         &container,
-        "/build/base.config",
+        &place("base.config"),
         stock::MAX_CONFIG,
     )?)?;
     let from_stock = stock_text.is_some();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use formats::deb;
 use formats::tar_path::safe_path;
-use host::engine::{ContainerSpec, Engine, OutputStream, Privileges};
+use host::engine::{ContainerSpec, Engine, OutputStream, Privileges, Surroundings};
 use host::store::Store;
 use host::tar_entry::{append_file, append_folder, append_link, header};
 use model::container::Container;
@@ -153,6 +153,7 @@ fn install(
         privileges: Privileges::Install,
         memory: 0,
         terminal: false,
+        surroundings: Surroundings::default(),
     })?;
     container.put("/", |writer| write_packages(writer, store, assembly))?;
     let mut audit = Vec::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use host::engine::OutputStream;
 use serde::Deserialize;
 
-use crate::configure::{Workshop, environment};
+use crate::configure::Workshop;
 use crate::error::BuildError;
 use crate::log::{Log, printable};
 use crate::plan::Planned;
@@ -48,7 +48,7 @@ pub(crate) fn explain(
     let container = workshop.container(
         "explain",
         command,
-        environment(&planned.plan.environment),
+        planned.plan.environment.clone().into_iter().collect(),
         MEMORY,
         false,
     )?;

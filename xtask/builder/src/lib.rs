@@ -5,12 +5,14 @@
 
 pub mod bench;
 pub mod build;
+pub mod ccache;
 pub mod clean;
 mod collect;
 mod compile;
 mod configure;
 pub mod error;
 pub mod fetch;
+pub mod finished;
 pub mod image;
 mod inspect;
 pub mod kconfig;
@@ -22,7 +24,9 @@ mod objects;
 pub mod plan;
 pub mod project;
 pub mod report;
+pub mod reproduce;
 mod result;
 mod scripts;
 pub mod source;
 mod stock;
+mod surroundings;

@@ -7,13 +7,14 @@ use model::kconfig::{DotConfig, render_difference};
 use model::names::FragmentName;
 
 use crate::build::{Phases, Tools, open_workshop};
-use crate::configure::{Workshop, environment, make, parse, read_file};
+use crate::configure::{Workshop, make, parse, read_file};
 use crate::error::BuildError;
 use crate::plan::Planned;
 use crate::project::Project;
 use crate::report::Reporter;
 use crate::scripts;
 use crate::stock::MAX_CONFIG;
+use crate::surroundings::Surroundings;
 
 /// How much memory menuconfig may use, in bytes.
 const MEMORY: u64 = 2 << 30;
@@ -31,6 +32,7 @@ pub fn difference(
         tools,
         planned,
         false,
+        Surroundings::usual(),
         &mut Phases::new(tools.engine, reporter),
     )?;
     reporter.phase("configure");
@@ -52,6 +54,7 @@ pub fn edit(
         tools,
         planned,
         false,
+        Surroundings::usual(),
         &mut Phases::new(tools.engine, &*reporter),
     )?;
     reporter.phase("configure");
@@ -62,7 +65,7 @@ pub fn edit(
 }
 
 fn menuconfig(workshop: &Workshop<'_>, planned: &Planned) -> Result<DotConfig, BuildError> {
-    let mut environment = environment(&planned.plan.environment);
+    let mut environment: Vec<_> = planned.plan.environment.clone().into_iter().collect();
     // Lines and boxes are drawn with more than ASCII.
     environment.retain(|(name, _)| name != "LC_ALL");
     environment.push(("LC_ALL".to_owned(), "C.UTF-8".to_owned()));
@@ -86,7 +89,8 @@ fn menuconfig(workshop: &Workshop<'_>, planned: &Planned) -> Result<DotConfig, B
             log: workshop.logs.join("configure.log"),
         });
     }
-    parse(&read_file(&container, "/build/kernel/.config", MAX_CONFIG)?)
+    let path = workshop.surroundings.path("kernel/.config");
+    parse(&read_file(&container, &path, MAX_CONFIG)?)
 }
 
 /// Saves a fragment below `recipes/config/`. An existing one is continued: what was saved before

@@ -102,6 +102,11 @@ impl Planned {
         Ok(planned)
     }
 
+    /// Whether it compiles a distribution's whole configuration.
+    pub(crate) fn is_large(&self) -> bool {
+        self.plan.input(InputRole::StockConfiguration).is_some()
+    }
+
     /// Whether the source is what the recipe is for, and the container's compiler can compile it.
     fn check_source(&self) -> Result<(), BuildError> {
         let Some(source) = &self.plan.source else {

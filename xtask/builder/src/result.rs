@@ -16,6 +16,8 @@ use model::smoke::Smoke;
 
 use crate::error::BuildError;
 
+/// The file that every result has: the digests of all that its plan decides.
+pub(crate) const CHECKSUMS: &str = "SHA256SUMS";
 /// Where results are kept, below `out/`; `out/<recipe>` links to the newest.
 const RESULTS: &str = ".results";
 
@@ -76,8 +78,8 @@ impl Draft {
         Ok(())
     }
 
-    /// Writes the manifest, the record of the run and the checksums, and puts the result in place.
-    pub(crate) fn publish(self, manifest: &Manifest, run: &Run) -> Result<Utf8PathBuf, BuildError> {
+    /// Writes the manifest, the record of the run and the checksums: the result is complete.
+    pub(crate) fn complete(&self, manifest: &Manifest, run: &Run) -> Result<(), BuildError> {
         let folder = self.folder()?.to_owned();
         let manifest_text = pretty(&canonical_json(manifest))?;
         write(&folder.join("manifest.json"), &manifest_text)?;
@@ -96,12 +98,14 @@ impl Draft {
                 control: None,
             },
         );
-        write(&folder.join("SHA256SUMS"), &checksums(&files))?;
-        self.replace(&folder, &manifest.plan_id.short())
+        write(&folder.join(CHECKSUMS), &checksums(&files))
     }
 
-    /// Gives the draft its name and turns the link to it, each by one rename.
-    fn replace(self, folder: &Utf8Path, plan: &str) -> Result<Utf8PathBuf, BuildError> {
+    /// Puts a complete result of this plan in place of the recipe's last one: gives it its name and turns the link to
+    /// it, each by one rename.
+    pub(crate) fn publish(self, plan: &Sha256) -> Result<Utf8PathBuf, BuildError> {
+        let folder = self.folder()?.to_owned();
+        let plan = plan.short();
         let results = self.out.join(RESULTS);
         let suffix = folder
             .file_name()
@@ -109,8 +113,8 @@ impl Draft {
             .unwrap_or_default();
         let name = format!("{}.{plan}-{suffix}", self.recipe);
         let place = results.join(&name);
-        set_mode(folder, 0o755)?;
-        fs::rename(folder, &place).map_err(fail("renaming", folder))?;
+        set_mode(&folder, 0o755)?;
+        fs::rename(&folder, &place).map_err(fail("renaming", &folder))?;
         // Renamed away: there is nothing left for the draft to remove.
         let _ = self.folder.keep();
         let link = self.out.join(self.recipe.as_str());
@@ -119,6 +123,24 @@ impl Draft {
         fs::rename(&fresh, &link).map_err(fail("replacing", &link))?;
         remove_older(&results, &self.recipe, &name)?;
         Ok(link)
+    }
+
+    /// Keeps a complete result beside the recipe's own, in place of what is at `place`.
+    pub(crate) fn keep_as(self, place: &Utf8Path) -> Result<(), BuildError> {
+        let folder = self.folder()?.to_owned();
+        match fs::remove_dir_all(place) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(fail("removing", place)(error));
+            }
+            _ => {}
+        }
+        let parent = place.parent().unwrap_or(place);
+        fs::create_dir_all(parent).map_err(fail("creating", parent))?;
+        set_mode(&folder, 0o755)?;
+        fs::rename(&folder, place).map_err(fail("renaming", &folder))?;
+        // Renamed away: there is nothing left for the draft to remove.
+        let _ = self.folder.keep();
+        Ok(())
     }
 }
 

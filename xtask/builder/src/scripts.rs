@@ -28,6 +28,12 @@ pub(crate) const INSTALL_EXTMOD_BUILD: &str = include_str!("../scripts/install-e
 pub(crate) const EXPLAIN: &str = include_str!("../scripts/explain.sh");
 /// Explains symbols.
 pub(crate) const EXPLAIN_PY: &str = include_str!("../scripts/explain.py");
+/// Runs a command as if elsewhere and later.
+pub(crate) const VARY: &str = include_str!("../scripts/vary.sh");
+/// Tells what a build can see of where it runs.
+pub(crate) const PROBE: &str = include_str!("../scripts/probe.sh");
+/// Runs a command with the compiler's cache.
+pub(crate) const CCACHE: &str = include_str!("../scripts/ccache.sh");
 /// Opens menuconfig.
 pub(crate) const MENUCONFIG: &str = include_str!("../scripts/menuconfig.sh");
 

@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Config(Config),
     /// Build a recipe's packages, and boot them
     Build(Build),
+    /// Build a recipe twice under variation, and compare every byte
+    Reproduce(Reproduce),
     /// Boot a finished kernel in QEMU and prove that MPTCP works
     Smoke(Smoke),
     /// Compare what two booted kernels can do
@@ -142,6 +144,12 @@ pub(crate) struct Build {
     /// revision; such a result is never released
     #[arg(long, value_name = "DIR[@REV]")]
     pub(crate) source: Option<String>,
+    /// Compile everything: use neither a finished result of the same plan nor the compiler's cache
+    #[arg(long, conflicts_with = "incremental")]
+    pub(crate) no_cache: bool,
+    /// Build again what is finished, from scratch, and compare every byte; exit 4 if it is not the same
+    #[arg(long, conflicts_with_all = ["incremental", "no_cache"])]
+    pub(crate) audit: bool,
     /// Do not boot the result
     #[arg(long)]
     pub(crate) no_smoke: bool,
@@ -159,6 +167,24 @@ pub(crate) enum Accel {
     Kvm,
     /// QEMU's translation: slow, and works anywhere
     Tcg,
+}
+
+/// Build a recipe twice under variation, and compare every byte of its packages, configuration and manifest.
+///
+/// A finished result serves as the first build. The second one has other jobs and processors, another path, user, host
+/// name and file system, and a clock a year and a day later; what could not be varied on this host is told. The
+/// report stays beside the result (reproduction.json). Of bytes that differ, the first are shown, with the known cause
+/// and its remedy; exit 4.
+#[derive(Debug, Args)]
+pub(crate) struct Reproduce {
+    /// The recipe
+    pub(crate) recipe: String,
+    /// Compiler jobs of the second build side by side; one more than the first build had if not given
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) jobs: Option<u32>,
+    /// A clone with a kernel of your own instead of the recipe's source
+    #[arg(long, value_name = "DIR[@REV]")]
+    pub(crate) source: Option<String>,
 }
 
 /// Boot a finished kernel in QEMU and prove that MPTCP works.

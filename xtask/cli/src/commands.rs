@@ -8,6 +8,7 @@ mod clean;
 mod config;
 mod list;
 mod lock;
+mod reproduce;
 mod show;
 mod smoke;
 mod test;
@@ -27,6 +28,7 @@ pub(crate) fn run(arguments: &Arguments, cancel: &Cancel) -> Result<(), Failure>
         Command::Lock(command) => lock::run(global, command, cancel),
         Command::Config(command) => config::run(global, command, cancel),
         Command::Build(command) => build::run(global, command, cancel),
+        Command::Reproduce(command) => reproduce::run(global, command, cancel),
         Command::Smoke(command) => smoke::run(global, command, cancel),
         Command::Capabilities(command) => capabilities::run(global, command),
         Command::Bench(command) => bench::run(global, command, cancel),

@@ -53,6 +53,13 @@ pub(crate) enum Failure {
         reason: String,
         page: Utf8PathBuf,
     },
+    #[error("recipe `{recipe}` does not come out the same: {what}")]
+    #[diagnostic(help("{help}"))]
+    Different {
+        recipe: String,
+        what: String,
+        help: String,
+    },
     #[error("recipe `{recipe}` is not built")]
     #[diagnostic(help("run `cargo xtask build {recipe}`"))]
     NotBuilt { recipe: String },
@@ -90,6 +97,7 @@ impl Failure {
             Self::Process(error) => error.category(),
             Self::NoSmoke(error) => error.category(),
             Self::Tests { .. } | Self::NotBuilt { .. } | Self::NoVerdict { .. } => Category::Input,
+            Self::Different { .. } => Category::Verification,
             Self::Usage(..) | Self::Smoke { .. } => return None,
             Self::Output(_) => Category::Host,
         })

@@ -8,6 +8,7 @@
 pub mod compression;
 pub mod deb;
 pub mod deb822;
+pub mod difference;
 pub mod elf;
 pub mod entry;
 pub mod initramfs;

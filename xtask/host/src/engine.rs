@@ -25,7 +25,7 @@ mod stream;
 mod terminal;
 
 pub use container::{
-    Container, ContainerSpec, Exit, Happening, Mount, Next, OutputStream, Privileges,
+    Container, ContainerSpec, Exit, Happening, Mount, Next, OutputStream, Privileges, Surroundings,
 };
 pub use stream::TarReader;
 
@@ -315,7 +315,23 @@ impl Engine {
     /// The engine fails.
     pub fn scratch_volume(&self, purpose: &str) -> Result<ScratchVolume<'_>, EngineError> {
         let name = format!("mptcp-kernels-{purpose}-{}", self.session.id());
-        self.create_volume(&name, false)?;
+        self.create_volume(&name, false, HashMap::new())?;
+        Ok(ScratchVolume { engine: self, name })
+    }
+
+    /// The same in memory. It is there only as long as some running container has it mounted.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub fn scratch_volume_in_memory(
+        &self,
+        purpose: &str,
+    ) -> Result<ScratchVolume<'_>, EngineError> {
+        let name = format!("mptcp-kernels-{purpose}-in-memory-{}", self.session.id());
+        // What `mount` would be told; the limit is that of the containers which write to it.
+        let options = [("type", "tmpfs"), ("device", "tmpfs"), ("o", "size=90%")];
+        let options = options.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.create_volume(&name, false, options.into())?;
         Ok(ScratchVolume { engine: self, name })
     }
 
@@ -324,13 +340,19 @@ impl Engine {
     /// # Errors
     /// The engine fails.
     pub fn kept_volume(&self, name: &str) -> Result<(), EngineError> {
-        self.create_volume(name, true)
+        self.create_volume(name, true, HashMap::new())
     }
 
-    fn create_volume(&self, name: &str, kept: bool) -> Result<(), EngineError> {
+    fn create_volume(
+        &self,
+        name: &str,
+        kept: bool,
+        options: HashMap<String, String>,
+    ) -> Result<(), EngineError> {
         let request = VolumeCreateRequest {
             name: Some(name.to_owned()),
             labels: Some(self.labels(kept)),
+            driver_opts: Some(options),
             ..VolumeCreateRequest::default()
         };
         self.call(

@@ -18,7 +18,7 @@ pub struct Manifest {
     pub plan_id: Sha256,
     /// The plan itself.
     pub plan: serde_json::Value,
-    /// Whether the packages may be released.
+    /// Whether the packages may be released, as far as the plan tells; how the run went is told by [`Run`].
     pub for_release: bool,
     /// The digest of the source tree that was compiled.
     pub source_tree: Sha256,
@@ -87,6 +87,29 @@ pub struct Run {
     pub jobs: u32,
     /// Whether it started from the objects of a build before; then it never counts for a release.
     pub incremental: bool,
+    /// What the compiler's cache brought; none where it was not used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compiler_cache: Option<CompilerCache>,
+    /// What the build could see of where it ran, by the name of each fact.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub surroundings: BTreeMap<String, String>,
+}
+
+impl Run {
+    /// Whether every object was compiled by this run: nothing that an earlier one left can be in the result.
+    pub fn is_from_scratch(&self) -> bool {
+        let cache = self.compiler_cache;
+        !self.incremental && cache.is_none_or(|cache| cache.hits == 0)
+    }
+}
+
+/// What a build found in the compiler's cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompilerCache {
+    /// How many objects were there.
+    pub hits: u64,
+    /// How many were compiled and put there.
+    pub misses: u64,
 }
 
 /// One phase of a run.

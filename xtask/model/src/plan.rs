@@ -17,12 +17,17 @@ mod identity;
 pub use identity::Identity;
 
 /// The form of plans; changes when equal fields begin to mean other bytes.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
+
+/// The number of what this tool itself does to the bytes, outside of all scripts: how inputs are laid out for them, how
+/// a stock configuration is read, how packages are taken out. It is raised whenever that changes a byte of a result.
+const PIPELINE: u32 = 1;
 
 /// Everything that decides the bytes of a build's packages. Equal plans, equal packages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Plan {
     schema: u32,
+    pipeline: u32,
     /// The recipe.
     pub recipe: Name,
     /// What it builds for.
@@ -135,6 +140,7 @@ impl Plan {
         let files = recipe.out_of_tree.as_ref().map(OutOfTree::files);
         Self {
             schema: SCHEMA,
+            pipeline: PIPELINE,
             recipe: recipe.name.clone(),
             architecture: recipe.architecture,
             target: recipe.target.clone(),
@@ -183,11 +189,13 @@ pub fn environment(recipe: &Recipe, identity: &Identity) -> BTreeMap<String, Str
     let distribution = &recipe.target.distribution;
     let mut environment = vec![
         ("ARCH", recipe.architecture.kernel().to_owned()),
+        ("HOME", "/tmp".to_owned()),
         ("KBUILD_BUILD_HOST", distribution.to_string()),
         ("KBUILD_BUILD_USER", "mptcp-kernels".to_owned()),
         ("KBUILD_BUILD_VERSION", identity.revision.clone()),
         ("LC_ALL", "C".to_owned()),
         ("LOCALVERSION", String::new()),
+        ("PATH", "/usr/bin:/bin:/usr/sbin:/sbin".to_owned()),
         ("SOURCE_DATE_EPOCH", identity.timestamp.to_string()),
         ("TZ", "UTC".to_owned()),
     ];

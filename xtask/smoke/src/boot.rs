@@ -2,7 +2,7 @@
 
 use host::clock::Stopwatch;
 use host::engine::{
-    ContainerSpec, Engine, EngineError, Happening, Mount, OutputStream, Privileges,
+    ContainerSpec, Engine, EngineError, Happening, Mount, OutputStream, Privileges, Surroundings,
 };
 use host::tar_entry::append_file;
 
@@ -47,6 +47,7 @@ impl Boot<'_> {
             },
             memory: qemu::MEMORY + OVERHEAD,
             terminal: false,
+            surroundings: Surroundings::default(),
         });
         let container = container.map_err(|error| without_kvm(accelerator, error))?;
         let mut watch = Watch::new(self.limits);

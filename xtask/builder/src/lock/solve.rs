@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use host::engine::{ContainerSpec, Engine, OutputStream, Privileges};
+use host::engine::{ContainerSpec, Engine, OutputStream, Privileges, Surroundings};
 use host::tar_entry::{append_file, header};
 use model::container::Container;
 use model::digest::Sha256;
@@ -67,6 +67,7 @@ pub(super) fn solve(
         privileges: Privileges::Install,
         memory: 0,
         terminal: false,
+        surroundings: Surroundings::default(),
     })?;
     let sizes = measure(index)?;
     solver.put("/", |writer| {

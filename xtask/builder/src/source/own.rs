@@ -86,7 +86,7 @@ impl OwnSource {
     }
 
     /// Whether it changes under its developer's hands; what changed is then told by the times of its files.
-    pub(crate) fn is_working_tree(&self) -> bool {
+    pub fn is_working_tree(&self) -> bool {
         matches!(self.what, What::WorkingTree { .. })
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use builder::build::{Tools, lock_result};
+use builder::finished;
 use builder::image;
 use builder::project::Project;
 use builder::report::Reporter;
@@ -78,6 +79,23 @@ pub(crate) fn after_build(
     let target = Target::result(tools.project, recipe)?;
     let kernel = target.kernel(tools.engine.cancel())?;
     target.smoke(tools, booter, &kernel, &how, reporter)
+}
+
+/// The verdict on the result of recipe `name`, if it passed its boot before.
+pub(crate) fn before(project: &Project, name: &str, manifest: &Manifest) -> Option<Smoked> {
+    let folder = project.out().join(name);
+    let text = fs::read_to_string(folder.join(result::JSON)).ok()?;
+    let smoke = Smoke::parse(&text).ok()?;
+    let same = smoke.packages.iter().all(|(name, digest)| {
+        let artifact = manifest.artifacts.get(name);
+        artifact.is_some_and(|artifact| artifact.sha256 == *digest)
+    });
+    let passed = smoke.verdict == Verdict::Passed && same && !smoke.packages.is_empty();
+    passed.then(|| Smoked {
+        name: name.to_owned(),
+        page: folder.join(result::PAGE),
+        smoke,
+    })
 }
 
 /// What boots kernels.
@@ -194,6 +212,7 @@ impl Target {
         let is_plain = how.kernel_arguments.is_empty()
             && how.sabotage.is_none()
             && self.subject.modules.is_empty();
+        let is_result = self.result.is_some() && is_plain;
         let (folder, shown) = if let Some(folder) = self.result.filter(|_| is_plain) {
             remember_failures(&mut smoke, &folder)?;
             (folder, out.join(&self.name))
@@ -207,6 +226,9 @@ impl Target {
             (folder.clone(), folder)
         };
         result::write(&folder, &smoke, &console)?;
+        if is_result {
+            finished::update(tools.engine.cache(), &folder)?;
+        }
         Ok(Smoked {
             name: self.name,
             page: shown.join(result::PAGE),

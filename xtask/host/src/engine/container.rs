@@ -50,6 +50,29 @@ pub struct ContainerSpec {
     pub memory: u64,
     /// Whether it has a terminal.
     pub terminal: bool,
+    /// What an ordinary user's container can see of where it runs.
+    pub surroundings: Surroundings,
+}
+
+/// What a program can see of the container that it runs in, and what no result may depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surroundings {
+    /// The number of the user and group that run it; those of [`Privileges::None`] only.
+    pub user: u64,
+    /// The name of its host.
+    pub host_name: String,
+    /// The processors that it may use, such as `0-2`; all where `None`.
+    pub cpus: Option<String>,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self {
+            user: Container::USER,
+            host_name: "build".to_owned(),
+            cpus: None,
+        }
+    }
 }
 
 impl ContainerSpec {
@@ -64,6 +87,7 @@ impl ContainerSpec {
             privileges: Privileges::Install,
             memory: 0,
             terminal: false,
+            surroundings: Surroundings::default(),
         }
     }
 }
@@ -73,7 +97,7 @@ impl ContainerSpec {
 pub enum Privileges {
     /// Root, with the engine's default capabilities, and a root that can be written.
     Install,
-    /// [`Container::USER`], with no capabilities, no way to gain any, and a read-only root.
+    /// An ordinary user ([`Surroundings::user`]), with no capabilities, no way to gain any, and a read-only root.
     None,
     /// The same, but with `/dev/kvm`, and as root (without capabilities): hosts give the device to root, and to a
     /// group whose number differs from host to host and cannot be asked for.
@@ -134,7 +158,7 @@ impl fmt::Debug for Container<'_> {
 }
 
 impl<'a> Container<'a> {
-    /// The user and group that builds run as.
+    /// The user and group that builds run as, unless their surroundings say otherwise.
     pub const USER: u64 = 1000;
 
     pub(super) fn create(engine: &'a Engine, spec: &ContainerSpec) -> Result<Self, EngineError> {
@@ -272,6 +296,19 @@ impl<'a> Container<'a> {
         })
     }
 
+    /// Lets the container run, without waiting for its end.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub fn start(&self) -> Result<(), EngineError> {
+        let options: Option<query::StartContainerOptions> = None;
+        let docker = &self.engine.docker;
+        self.engine.call(
+            &format!("starting the {} container", self.purpose),
+            docker.start_container(&self.id, options),
+        )
+    }
+
     /// Runs the container with this process's terminal as its own, to its end.
     ///
     /// # Errors
@@ -406,6 +443,7 @@ fn create_body(spec: &ContainerSpec, labels: HashMap<String, String>) -> Contain
         network_mode: Some("none".to_owned()),
         mounts: Some(spec.mounts.iter().map(mount).collect()),
         memory: (spec.memory > 0).then(|| i64::try_from(spec.memory).unwrap_or(i64::MAX)),
+        cpuset_cpus: spec.surroundings.cpus.clone(),
         pids_limit: Some(4096),
         devices: kvm,
         cap_drop: unprivileged.then(|| vec!["ALL".to_owned()]),
@@ -422,9 +460,9 @@ fn create_body(spec: &ContainerSpec, labels: HashMap<String, String>) -> Contain
         ..HostConfig::default()
     };
     ContainerCreateBody {
-        hostname: Some("build".to_owned()),
+        hostname: Some(spec.surroundings.host_name.clone()),
         user: Some(match spec.privileges {
-            Privileges::None => format!("{0}:{0}", Container::USER),
+            Privileges::None => format!("{0}:{0}", spec.surroundings.user),
             Privileges::Install | Privileges::Kvm => "0:0".to_owned(),
         }),
         attach_stdout: Some(true),
