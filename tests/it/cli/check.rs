@@ -62,6 +62,10 @@ PRINTK = "y"
 "*" = "everything"
 DEBUG_INFO = 1
 
+[config.unreproducible]
+CONFIG_DEBUG_INFO = "with its prefix, too"
+GCOV_KERNEL = ""
+
 [smoke]
 schedulers = "default"
 "#,
@@ -81,6 +85,15 @@ schedulers = "default"
         assert!(run.stderr.contains(word), "{word}: {}", run.stderr);
     }
     assert_run!("all_errors", scratch, run, 1);
+}
+
+/// What recipe `tiny` accepts although builds differ by it.
+fn accept(scratch: &Scratch, entries: &str) {
+    scratch.replace(
+        "recipes/tiny.toml",
+        "[smoke]",
+        &format!("[config.unreproducible]\n{entries}\n[smoke]"),
+    );
 }
 
 /// One thing that is wrong in the small project, and which snapshot shows the message.
@@ -187,6 +200,37 @@ const WRONG: &[Row] = &[
             lock.replace(&format!("sha256 = \"{hash}\""), "sha256 = \"123\""),
         );
     }),
+    (
+        "accepting_what_no_rule_names",
+        &["check", "tiny"],
+        |scratch| {
+            accept(
+                scratch,
+                "DEBUG_INFO_BFT = \"for BPF\"\nMPTCP = \"it is a test\"\n\"DEBUG_*\" = \"all\"\n",
+            );
+        },
+    ),
+    (
+        "accepting_without_a_reason",
+        &["check", "tiny"],
+        |scratch| {
+            accept(scratch, "DEBUG_INFO_BTF = \" \"\nKERNEL_LZO = true\n");
+        },
+    ),
+    ("accepting_in_another_form", &["check", "tiny"], |scratch| {
+        scratch.replace(
+            "recipes/tiny.toml",
+            "[config.set]",
+            "unreproducible = [\"DEBUG_INFO\"]\n\n[config.set]",
+        );
+    }),
+    (
+        "accepting_wrongly_in_the_parent",
+        &["check", "child"],
+        |scratch| {
+            accept(scratch, "GCOV = \"it is a test\"\n");
+        },
+    ),
     ("several_recipes", &["check"], |scratch| {
         scratch.replace("recipes/tiny.toml", "summary =", "sumary =");
         scratch.replace(
@@ -208,6 +252,13 @@ fn what_is_wrong_is_named_with_its_place() {
             assert_run!(*name, scratch, scratch.xtask(arguments), 1);
         },
     );
+}
+
+#[test]
+fn what_a_rule_names_can_be_accepted_here_and_in_the_parent() {
+    let scratch = Scratch::small();
+    accept(&scratch, "DEBUG_INFO_BTF = \"for BPF\"\n");
+    scratch.xtask(&["check", "tiny", "child"]).expect_code(0);
 }
 
 #[test]

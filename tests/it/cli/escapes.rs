@@ -86,6 +86,11 @@ const FILES: &[(&str, &str, &str)] = &[
     ),
     ("recipes/tiny.toml", "release = \"13\"", "release = \"%\""),
     ("recipes/tiny.toml", "DEBUG_INFO =", "\"%\" ="),
+    (
+        "recipes/tiny.toml",
+        "[smoke]",
+        "[config.unreproducible]\n\"%\" = \"x\"\n[smoke]",
+    ),
     ("containers/box.toml", "a container", "%"),
     (
         "containers/box.toml",

@@ -244,6 +244,13 @@ const DECIDES_NOT: &[Change] = &[
             "DEBUG_INFO_BTF = \"x\"\nDEBUG_INFO = \"a fixture",
         );
     }),
+    ("what is accepted although builds differ by it", |scratch| {
+        scratch.replace(
+            "recipes/tiny.toml",
+            "[smoke]",
+            "[config.unreproducible]\nDEBUG_INFO_BTF = \"x\"\n\n[smoke]",
+        );
+    }),
     ("a reason", |scratch| {
         scratch.replace(
             "recipes/tiny.toml",

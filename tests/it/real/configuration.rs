@@ -126,6 +126,34 @@ fn a_kernel_without_mptcp_is_refused() {
 
 #[test]
 #[ignore = "needs a container engine"]
+fn what_cannot_be_built_again_is_refused_unless_accepted() {
+    let ready = Ready::new();
+    let scratch = &ready.scratch;
+    scratch.replace(
+        "recipes/config/mini.config",
+        "CONFIG_KERNEL_GZIP=y",
+        "CONFIG_KERNEL_LZO=y",
+    );
+    let run = scratch
+        .xtask(&["check", "--configure", "mini"])
+        .expect_code(1);
+    for expected in [
+        "could not be built again with equal bytes",
+        "KERNEL_LZO=y: lzop writes the time",
+        "[config.unreproducible]",
+    ] {
+        assert_says(&run.stderr, expected);
+    }
+    let table = "[config.unreproducible]\nKERNEL_LZO = \"it is a test\"\n\n[smoke]\n";
+    scratch.replace("recipes/mini.toml", "[smoke]\n", table);
+    let run = scratch
+        .xtask(&["check", "--configure", "mini"])
+        .expect_code(0);
+    assert_says(&run.stdout, "can differ by KERNEL_LZO: it is a test");
+}
+
+#[test]
+#[ignore = "needs a container engine"]
 fn a_compile_error_names_the_file() {
     let ready = Ready::new();
     let scratch = &ready.scratch;

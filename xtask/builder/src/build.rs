@@ -364,6 +364,7 @@ fn manifest(
         kernel_release: configured.kernel_release.clone(),
         artifacts,
         lost: lost.collect(),
+        unreproducible: configured.unreproducible.clone(),
     })
 }
 

@@ -9,10 +9,11 @@ use camino::Utf8PathBuf;
 use host::engine::{Container, ContainerSpec, Engine, Privileges};
 use host::store::Store;
 use host::tar_entry::{append_file, append_folder, header};
+use model::kconfig::reproducible::unreproducible;
 use model::kconfig::{DotConfig, Loss, Value, losses, mismatches, rule_violations, wanted};
 use model::lock::InputRole;
 use model::mptcp::OutOfTree;
-use model::recipe::Base;
+use model::recipe::{Base, Recipe};
 use model::strict::{Problem, Problems};
 
 use crate::ccache::Ccache;
@@ -56,6 +57,8 @@ pub struct Configured {
     pub kernel_release: String,
     /// What it lost against the stock configuration, each loss with its reason.
     pub losses: Vec<Loss>,
+    /// By which symbols another build of it can differ, with the reasons why the recipe accepts that.
+    pub unreproducible: BTreeMap<String, String>,
     /// What it starts from: the stock configuration, or what the base target makes.
     pub base: DotConfig,
     /// Whether that is a stock configuration.
@@ -189,6 +192,7 @@ pub(crate) fn make(
         Vec::new()
     };
     Ok(Configured {
+        unreproducible: accepted(&planned.recipe, &config),
         text,
         config,
         kernel_release,
@@ -245,10 +249,18 @@ pub(crate) fn configure(
         let lost = configured.losses.len();
         reporter.note(&format!("configuration: of {stock} stock symbols that are on, {lost} are lost, all of them allowed"));
     }
+    if !configured.unreproducible.is_empty() {
+        let symbols: Vec<_> = configured.unreproducible.keys().cloned().collect();
+        reporter.note(&format!(
+            "configuration: another build can differ by {}, which the recipe accepts",
+            symbols.join(", ")
+        ));
+    }
     Ok(configured)
 }
 
-/// Checks a configuration against the recipe: every symbol asked for, and the rules of MPTCP.
+/// Checks a configuration against the recipe: every symbol asked for, the rules of MPTCP, and that it can be built
+/// again.
 /// `explain` tells what kconfig knows of symbols; it is asked only about those that went wrong.
 pub(crate) fn check(
     planned: &Planned,
@@ -285,14 +297,40 @@ pub(crate) fn check(
         .into());
     }
     let violations = rule_violations(planned.recipe.line, config);
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(BuildError::Rules {
+    if !violations.is_empty() {
+        return Err(BuildError::Rules {
             recipe: planned.recipe.name.clone(),
             violations,
-        })
+        });
     }
+    check_reproducible(&planned.recipe, config)
+}
+
+/// Refuses what makes two builds of one plan differ and the recipe does not accept.
+fn check_reproducible(recipe: &Recipe, config: &DotConfig) -> Result<(), BuildError> {
+    let accepted = &recipe.config.unreproducible;
+    let findings = unreproducible(config).into_iter();
+    let findings: Vec<_> = findings
+        .filter(|finding| !accepted.contains_key(&finding.symbol))
+        .map(|finding| finding.to_string())
+        .collect();
+    if findings.is_empty() {
+        return Ok(());
+    }
+    Err(BuildError::Unreproducible {
+        recipe: recipe.name.clone(),
+        findings,
+    })
+}
+
+/// What makes two builds of one plan differ and the recipe accepts, with its reasons.
+fn accepted(recipe: &Recipe, config: &DotConfig) -> BTreeMap<String, String> {
+    let findings = unreproducible(config).into_iter();
+    let accepted = findings.filter_map(|finding| {
+        let reason = recipe.config.unreproducible.get(&finding.symbol)?;
+        Some((finding.symbol.to_string(), reason.value.clone()))
+    });
+    accepted.collect()
 }
 
 /// The rules that a configuration breaks; they often tell why a symbol is not there.
@@ -339,4 +377,60 @@ pub(crate) fn read_file(
         .read_to_string(&mut text)
         .map_err(|error| unexpected(error.to_string()))?;
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use host::category::Category;
+    use model::recipe::Layer;
+    use model::strict::SourceFile;
+
+    use super::*;
+
+    const RECIPE: &str = r#"
+summary = "a test"
+architecture = "amd64"
+container = "box"
+version-suffix = "-test"
+target = { distribution = "debian", release = "13", format = "deb" }
+mptcp.line = "upstream"
+source.package.name = "linux-source-6.12"
+
+[config]
+base.target = "tinyconfig"
+
+[config.unreproducible]
+DEBUG_INFO = "for a debugger"
+GCOV_KERNEL = "not in this configuration"
+"#;
+
+    fn recipe(text: &str) -> Recipe {
+        let mut problems = Vec::new();
+        let layer = Layer::parse(&SourceFile::new("recipes/test.toml", text), &mut problems);
+        Recipe::merge(&"test".parse().unwrap(), vec![layer], problems).unwrap()
+    }
+
+    #[test]
+    fn what_cannot_be_reproduced_needs_a_reason() {
+        let recipe = recipe(RECIPE);
+        let debug = "CONFIG_DEBUG_INFO=y\n";
+        let config = |more: &str| parse(&format!("{debug}{more}")).unwrap();
+        assert!(check_reproducible(&recipe, &config("")).is_ok());
+        let expected = [("DEBUG_INFO".to_owned(), "for a debugger".to_owned())];
+        assert_eq!(accepted(&recipe, &config("")), expected.into());
+        assert_eq!(accepted(&recipe, &parse("").unwrap()), BTreeMap::new());
+
+        let more = "CONFIG_DEBUG_INFO_BTF=y\nCONFIG_KERNEL_LZO=y\n";
+        let error = check_reproducible(&recipe, &config(more)).unwrap_err();
+        assert_eq!(error.category(), Category::Input);
+        let text = error.to_string();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(lines[0].contains("recipe `test`"), "{text}");
+        assert!(
+            lines[1].starts_with("  DEBUG_INFO_BTF=y: pahole "),
+            "{text}"
+        );
+        assert!(lines[2].starts_with("  KERNEL_LZO=y: lzop "), "{text}");
+    }
 }

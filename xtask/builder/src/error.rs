@@ -307,6 +307,17 @@ pub enum BuildError {
         /// Each loss.
         losses: Vec<String>,
     },
+    /// The configuration has something by which two builds can differ, and nobody accepted it.
+    #[error("the packages of recipe `{recipe}` could not be built again with equal bytes:\n  {}", findings.join("\n  "))]
+    #[diagnostic(help(
+        "change the symbols in a fragment or in [config.set]; what the recipe is to have all the same, name with a reason in [config.unreproducible]"
+    ))]
+    Unreproducible {
+        /// The recipe.
+        recipe: Name,
+        /// Each symbol, with cause and remedy.
+        findings: Vec<String>,
+    },
     /// The compiler found an error.
     #[error("the kernel does not compile: {error}")]
     #[diagnostic(help("{}the whole log is in {log}", file.as_ref().map(|file| format!("the error is in {file}; ")).unwrap_or_default()))]
@@ -391,6 +402,7 @@ impl BuildError {
             | Self::NoKernel { .. }
             | Self::Rules { .. }
             | Self::Losses { .. }
+            | Self::Unreproducible { .. }
             | Self::Compile { .. }
             | Self::Outdated { .. }
             | Self::WrongTree { .. }

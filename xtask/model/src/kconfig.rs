@@ -11,6 +11,8 @@ use crate::recipe::{Line, Recipe};
 use crate::smoke::drivers;
 use crate::strict::{Located, Problem, SourceFile};
 
+pub mod reproducible;
+
 /// The value of a symbol.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -28,6 +28,9 @@ pub struct Manifest {
     pub artifacts: BTreeMap<String, Artifact>,
     /// What the configuration lost against the stock configuration, with the reasons.
     pub lost: BTreeMap<String, String>,
+    /// What may keep another build of the plan from having equal bytes, with the reasons why the recipe accepts it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreproducible: BTreeMap<String, String>,
 }
 
 impl Manifest {
@@ -149,6 +152,7 @@ mod tests {
                 .map(|(file, name)| ((*file).to_owned(), artifact(*name)))
                 .collect(),
             lost: BTreeMap::new(),
+            unreproducible: BTreeMap::new(),
         }
     }
 

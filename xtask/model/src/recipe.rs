@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kconfig::Value;
+use crate::kconfig::{Value, reproducible};
 use crate::mptcp::{self, Kind, OutOfTree};
 use crate::names::{
     ConfigTarget, FragmentName, MalformedName, Name, PackageName, Symbol, SymbolPattern,
-    VersionSuffix,
+    VersionSuffix, nearest,
 };
 use crate::source::{Patch, Source, SourceLayer};
 use crate::strict::{self, Located, Problem, Problems, SourceFile, Table};
@@ -126,6 +126,8 @@ pub struct Config {
     pub set: BTreeMap<Symbol, Located<Setting>>,
     /// What may be lost against the stock configuration, each with its reason.
     pub may_lose: BTreeMap<SymbolPattern, Located<String>>,
+    /// What may keep two builds from having equal bytes, each with its reason.
+    pub unreproducible: BTreeMap<Symbol, Located<String>>,
 }
 
 impl Config {
@@ -207,6 +209,7 @@ pub struct Layer {
     since: BTreeMap<(u16, u16), Vec<Located<FragmentName>>>,
     set: BTreeMap<Symbol, Located<Setting>>,
     may_lose: BTreeMap<SymbolPattern, Located<String>>,
+    unreproducible: BTreeMap<Symbol, Located<String>>,
     smoke: SmokeLayer,
 }
 
@@ -294,6 +297,9 @@ impl Layer {
         if let Some(may_lose) = table.table("may-lose", problems) {
             self.may_lose = keyed(may_lose.into_values(problems), problems);
         }
+        if let Some(accepted) = table.table("unreproducible", problems) {
+            self.unreproducible = read_unreproducible(accepted, problems);
+        }
         table.finish(problems);
     }
 
@@ -324,6 +330,7 @@ impl Layer {
             since,
             set: merge(parent.set, self.set),
             may_lose: merge(parent.may_lose, self.may_lose),
+            unreproducible: merge(parent.unreproducible, self.unreproducible),
             smoke: SmokeLayer {
                 sysctls: self.smoke.sysctls,
                 congestion_controls: self
@@ -437,6 +444,7 @@ impl Recipe {
                 since: layer.since,
                 set: layer.set,
                 may_lose: layer.may_lose,
+                unreproducible: layer.unreproducible,
             },
             version_suffix: layer.version_suffix?,
             revision: layer.revision.unwrap_or(1),
@@ -558,6 +566,37 @@ fn read_since(
     since
 }
 
+/// Only symbols that a rule names can be accepted: any other is a mistake that would go unnoticed.
+fn read_unreproducible(
+    table: Table<'_>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<Symbol, Located<String>> {
+    let mut accepted = keyed(table.into_values::<String>(problems), problems);
+    accepted.retain(|symbol, reason| {
+        let wrong = refused_acceptance(symbol, &reason.value);
+        problems.extend(wrong.iter().map(|message| reason.problem(message)));
+        wrong.is_none()
+    });
+    accepted
+}
+
+fn refused_acceptance(symbol: &Symbol, reason: &str) -> Option<String> {
+    let known = || reproducible::symbols();
+    if !known().any(|known| known == symbol.as_str()) {
+        let near = nearest(symbol.as_str(), known());
+        let advice = if near.is_empty() {
+            format!("there are {}", known().collect::<Vec<_>>().join(", "))
+        } else {
+            format!("did you mean {}?", near.join(", "))
+        };
+        return Some(format!(
+            "no rule says that builds differ by {symbol}; {advice}"
+        ));
+    }
+    let lacking = reason.trim().is_empty();
+    lacking.then(|| format!("{symbol} is accepted without a reason"))
+}
+
 /// The smoke boot looks at MPTCP's sysctls and at no others.
 fn read_sysctls(table: Table<'_>, problems: &mut Vec<Problem>) -> BTreeMap<String, String> {
     const BEGINNING: &str = "net.mptcp.";
@@ -631,6 +670,7 @@ mod tests {
             since: layer.since,
             set: BTreeMap::new(),
             may_lose: BTreeMap::new(),
+            unreproducible: BTreeMap::new(),
         };
         let names = |kernel| {
             let names = config.fragments_for(kernel).map(FragmentName::as_str);
@@ -639,6 +679,57 @@ mod tests {
         assert_eq!(names((4, 14)), "a.config");
         assert_eq!(names((4, 19)), "a.config c.config");
         assert_eq!(names((5, 4)), "a.config c.config b.config");
+    }
+
+    #[test]
+    fn only_what_a_rule_names_is_accepted_and_with_a_reason() {
+        let text = "[config.unreproducible]\nDEBUG_INFO_BTF = \"for BPF\"\nDEBUG_INFO_BFT = \"x\"\n\
+                    GCOV_KERNEL = \" \"\nCONFIG_DEBUG_INFO = \"x\"\nKERNEL_LZO = true\n";
+        let file = SourceFile::new("recipes/mini.toml", text);
+        let mut problems = Vec::new();
+        let layer = Layer::parse(&file, &mut problems);
+        let accepted: Vec<_> = layer.unreproducible.keys().map(Symbol::as_str).collect();
+        assert_eq!(accepted, ["DEBUG_INFO_BTF"]);
+        let mut places: Vec<_> = problems
+            .iter()
+            .map(|problem| (&text[problem.span.clone().unwrap()], &problem.message[..]))
+            .collect();
+        places.sort_unstable();
+        let expected = [
+            ("CONFIG_DEBUG_INFO", "it is written without `CONFIG_`"),
+            ("DEBUG_INFO_BFT", "did you mean DEBUG_INFO_BTF"),
+            ("GCOV_KERNEL", "GCOV_KERNEL is accepted without a reason"),
+            ("true", "expected a string"),
+        ];
+        assert_eq!(places.len(), expected.len(), "{places:?}");
+        for ((place, message), (symbol, part)) in places.into_iter().zip(expected) {
+            assert!(
+                place == symbol && message.contains(part),
+                "{place}: {message}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_accepted_merges_by_symbol() {
+        let mut problems = Vec::new();
+        let mut layer = |text: &str| {
+            let text = format!("[config.unreproducible]\n{text}");
+            Layer::parse(&SourceFile::new("recipes/mini.toml", text), &mut problems)
+        };
+        let parent = layer("DEBUG_INFO = \"parent\"\nDEBUG_INFO_BTF = \"parent\"\n");
+        let child = layer("DEBUG_INFO = \"child\"\nKERNEL_LZO = \"child\"\n");
+        let merged = child.over(parent).unreproducible;
+        let reasons = merged
+            .iter()
+            .map(|(symbol, reason)| (symbol.as_str(), &reason.value[..]));
+        let expected = [
+            ("DEBUG_INFO", "child"),
+            ("DEBUG_INFO_BTF", "parent"),
+            ("KERNEL_LZO", "child"),
+        ];
+        assert_eq!(reasons.collect::<Vec<_>>(), expected);
+        assert_eq!(problems, []);
     }
 
     #[test]

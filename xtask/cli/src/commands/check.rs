@@ -1,5 +1,7 @@
 //! `check`: everything that can be known without compiling.
 
+use std::collections::BTreeMap;
+
 use builder::build::configure_only;
 use builder::error::BuildError;
 use builder::plan::{Known, Planned};
@@ -25,6 +27,8 @@ struct Checked {
     kernel_release: Option<String>,
     /// What the configuration lost against the stock configuration, with the reasons.
     lost: Option<Vec<(String, String)>>,
+    /// By what another build can differ, with the reasons why the recipe accepts that, where the configuration was made.
+    unreproducible: Option<BTreeMap<String, String>>,
 }
 
 pub(crate) fn run(global: &Global, command: &Check, cancel: &Cancel) -> Result<(), Failure> {
@@ -132,6 +136,7 @@ fn configure(
         rows.push(Checked {
             kernel_release: Some(configured.kernel_release),
             lost,
+            unreproducible: Some(configured.unreproducible),
             ..row(looked)
         });
     }
@@ -149,6 +154,7 @@ fn row((warnings, known): &Looked) -> Checked {
         warnings: warnings.clone(),
         kernel_release: None,
         lost: None,
+        unreproducible: None,
     }
 }
 
@@ -166,6 +172,9 @@ fn text(row: &Checked) -> String {
     }
     for (symbol, reason) in row.lost.iter().flatten() {
         text.push_str(&format!("  loses {symbol}: {reason}\n"));
+    }
+    for (symbol, reason) in row.unreproducible.iter().flatten() {
+        text.push_str(&format!("  can differ by {symbol}: {reason}\n"));
     }
     text
 }
