@@ -206,35 +206,11 @@ const DECIDES: &[Change] = &[
         );
         scratch.seal_container("box");
     }),
-];
-
-/// What decides none.
-const DECIDES_NOT: &[Change] = &[
-    ("the summary", |scratch| {
-        scratch.replace(
-            "recipes/tiny.toml",
-            "the smallest recipe",
-            "another summary",
-        );
-    }),
-    ("the container's summary", |scratch| {
-        scratch.replace("containers/box.toml", "a container", "another summary");
-    }),
     ("whether it is for release", |scratch| {
         scratch.replace(
             "recipes/tiny.toml",
             "container = \"box\"",
             "container = \"box\"\nfor-release = false",
-        );
-    }),
-    ("what the smoke boot finds", |scratch| {
-        scratch.replace("recipes/tiny.toml", r#"["reno"]"#, r#"["reno", "cubic"]"#);
-    }),
-    ("sysctls of the smoke boot", |scratch| {
-        scratch.replace(
-            "recipes/tiny.toml",
-            r#""net.mptcp.enabled" = "1""#,
-            r#""net.mptcp.enabled" = "0""#,
         );
     }),
     ("what may be lost", |scratch| {
@@ -249,6 +225,37 @@ const DECIDES_NOT: &[Change] = &[
             "recipes/tiny.toml",
             "[smoke]",
             "[config.unreproducible]\nDEBUG_INFO_BTF = \"x\"\n\n[smoke]",
+        );
+    }),
+    ("the reason of what may be lost", |scratch| {
+        scratch.replace(
+            "recipes/tiny.toml",
+            "DEBUG_INFO = \"a fixture",
+            "DEBUG_INFO = \"another",
+        );
+    }),
+];
+
+/// What decides none.
+const DECIDES_NOT: &[Change] = &[
+    ("the summary", |scratch| {
+        scratch.replace(
+            "recipes/tiny.toml",
+            "the smallest recipe",
+            "another summary",
+        );
+    }),
+    ("the container's summary", |scratch| {
+        scratch.replace("containers/box.toml", "a container", "another summary");
+    }),
+    ("what the smoke boot finds", |scratch| {
+        scratch.replace("recipes/tiny.toml", r#"["reno"]"#, r#"["reno", "cubic"]"#);
+    }),
+    ("sysctls of the smoke boot", |scratch| {
+        scratch.replace(
+            "recipes/tiny.toml",
+            r#""net.mptcp.enabled" = "1""#,
+            r#""net.mptcp.enabled" = "0""#,
         );
     }),
     ("a reason", |scratch| {

@@ -8,7 +8,6 @@
 pub mod compression;
 pub mod deb;
 pub mod deb822;
-pub mod difference;
 pub mod elf;
 pub mod entry;
 pub mod initramfs;

@@ -1,6 +1,7 @@
 //! The plan: all that decides the bytes of the packages, and nothing else.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -11,6 +12,7 @@ use crate::mptcp::OutOfTree;
 use crate::names::{Name, VersionSuffix};
 use crate::recipe::{Architecture, Base, Line, PackageFormat, Recipe, Target};
 use crate::source::LockedSource;
+use crate::strict::Located;
 
 mod identity;
 
@@ -53,6 +55,14 @@ pub struct Plan {
     pub base: Base,
     /// The fragments on top, in order.
     pub fragments: Vec<PlannedText>,
+    /// What the configuration may lose against the stock configuration, with the reasons; the manifest repeats them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub may_lose: BTreeMap<String, String>,
+    /// What the configuration may have although builds differ by it, with the reasons; the manifest repeats them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreproducible: BTreeMap<String, String>,
+    /// Whether the recipe is for release; the manifest repeats it.
+    pub for_release: bool,
     /// Appended to the kernel release.
     pub version_suffix: VersionSuffix,
     /// The environment of every step.
@@ -156,6 +166,9 @@ impl Plan {
             unpinned: ingredients.own_source.is_some(),
             base: recipe.config.base.clone(),
             fragments: ingredients.fragments.to_vec(),
+            may_lose: reasons(&recipe.config.may_lose),
+            unreproducible: reasons(&recipe.config.unreproducible),
+            for_release: recipe.for_release,
             version_suffix: recipe.version_suffix.clone(),
             environment: environment(recipe, ingredients.identity),
             files: files
@@ -181,6 +194,13 @@ impl Plan {
     pub fn input(&self, role: InputRole) -> Option<&LockedInput> {
         self.inputs.iter().find(|input| input.role == role)
     }
+}
+
+fn reasons(reasons: &BTreeMap<impl fmt::Display, Located<String>>) -> BTreeMap<String, String> {
+    let reasons = reasons.iter();
+    reasons
+        .map(|(what, reason)| (what.to_string(), reason.value.clone()))
+        .collect()
 }
 
 /// The environment of the build. kbuild's `reproducible-builds` document and `scripts/package`
