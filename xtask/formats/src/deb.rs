@@ -3,7 +3,7 @@
 //! A `.deb` is an ar archive of three members in this order: `debian-binary`, `control.tar` and
 //! `data.tar`, the latter two usually compressed. Source: deb(5).
 
-mod member;
+pub(crate) mod member;
 
 use std::io::{self, Read};
 

@@ -1,5 +1,5 @@
 //! Bytes in, values out: apt indexes, `OpenPGP` signatures, `.deb` and `.rpm` packages, kernels and
-//! their modules, initramfs archives.
+//! their modules, initramfs archives; and what two builds of one file differ in.
 //!
 //! Everything here is pure: functions take bytes, text or readers, and return values or errors; the
 //! current time is a parameter. All input is taken to be hostile, so every size has a bound, and what
@@ -8,6 +8,7 @@
 pub mod compression;
 pub mod deb;
 pub mod deb822;
+pub mod difference;
 pub mod elf;
 pub mod entry;
 pub mod initramfs;

@@ -5,11 +5,11 @@
 //! and of each file in it; all of them are checked. Who made the package is not: its signatures are passed
 //! over. Source: `docs/manual/format_v4.md` of rpm.
 
-mod cpio;
+pub(crate) mod cpio;
 mod error;
 mod fields;
 mod files;
-mod header;
+pub(crate) mod header;
 mod payload;
 mod tag;
 
@@ -31,7 +31,7 @@ pub const MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
 pub const MAX_FILES: usize = 1 << 17;
 /// The most that all paths of a package together may be, in bytes.
 pub const MAX_PATHS: usize = 32 << 20;
-const LEAD: usize = 96;
+pub(crate) const LEAD: usize = 96;
 /// The version of the lead, which newer packages call 4. Source: `docs/manual/format_lead.md` of rpm.
 const VERSIONS: [u8; 2] = [3, 4];
 
@@ -179,7 +179,7 @@ fn read_lead<R: Read>(reader: &mut R) -> Result<(), RpmError> {
     }
 }
 
-fn skip_padding<R: Read>(reader: &mut R, size: usize) -> Result<(), RpmError> {
+pub(crate) fn skip_padding<R: Read>(reader: &mut R, size: usize) -> Result<(), RpmError> {
     let mut padding = [0; 8];
     let padding = padding.get_mut(..size.next_multiple_of(8) - size);
     let padding = padding.unwrap_or_default();

@@ -7,16 +7,20 @@ use crate::release::parse_size;
 
 const MAGIC: &[u8; 8] = b"!<arch>\n";
 
-/// What deb(5) uses of an ar header.
-pub(super) struct Header {
-    pub(super) name: String,
+/// An ar header; deb(5) makes no use of owner and mode.
+pub(crate) struct Header {
+    pub(crate) name: String,
     /// Unix seconds.
-    pub(super) timestamp: u64,
+    pub(crate) timestamp: u64,
+    /// The numbers of user and group, as they are written.
+    pub(crate) owner: String,
+    /// Type and permissions in octal digits.
+    pub(crate) mode: String,
     /// Bytes, without the padding.
-    pub(super) size: u64,
+    pub(crate) size: u64,
 }
 
-pub(super) fn read_magic<R: Read>(reader: &mut R) -> Result<(), DebError> {
+pub(crate) fn read_magic<R: Read>(reader: &mut R) -> Result<(), DebError> {
     let mut magic = [0; MAGIC.len()];
     reader
         .read_exact(&mut magic)
@@ -30,7 +34,7 @@ pub(super) fn read_magic<R: Read>(reader: &mut R) -> Result<(), DebError> {
 }
 
 impl Header {
-    pub(super) fn read<R: Read>(reader: &mut R) -> Result<Self, DebError> {
+    pub(crate) fn read<R: Read>(reader: &mut R) -> Result<Self, DebError> {
         let mut bytes = [0; 60];
         reader
             .read_exact(&mut bytes)
@@ -50,6 +54,8 @@ impl Header {
         Some(Self {
             name: name.strip_suffix('/').unwrap_or(name).to_owned(),
             timestamp,
+            owner: text.get(28..40)?.to_owned(),
+            mode: text.get(40..48)?.to_owned(),
             size,
         })
     }
@@ -64,7 +70,7 @@ pub struct Member<R> {
 }
 
 impl<R: Read> Member<R> {
-    pub(super) fn new(reader: R, size: u64) -> Self {
+    pub(crate) fn new(reader: R, size: u64) -> Self {
         Self {
             reader,
             left: size,
@@ -73,7 +79,7 @@ impl<R: Read> Member<R> {
     }
 
     /// Skips what is left of the member, and its padding.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         io::copy(&mut self, &mut io::sink())?;
         if self.padded {
             self.reader.read_exact(&mut [0])?;

@@ -17,16 +17,22 @@ const END: &[u8] = b"TRAILER!!!";
 
 /// What is read here of an entry's header.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Head {
+pub(crate) struct Head {
     /// As it stands in the archive.
-    pub(super) name: Vec<u8>,
+    pub(crate) name: Vec<u8>,
     pub(super) kind: Kind,
+    /// Its type and permissions.
+    pub(crate) mode: u32,
+    /// The numbers of its user and its group.
+    pub(crate) owner: (u32, u32),
+    /// When it was changed, in Unix seconds.
+    pub(crate) time: u32,
     /// In bytes, without the padding.
-    pub(super) size: u64,
+    pub(crate) size: u64,
 }
 
 /// Reads the header of the next entry; `None` at the end, after which nothing may come.
-pub(super) fn next<R: Read>(reader: &mut R) -> Result<Option<Head>, RpmError> {
+pub(crate) fn next<R: Read>(reader: &mut R) -> Result<Option<Head>, RpmError> {
     let mut magic = [0; MAGIC.len()];
     read(reader, &mut magic)?;
     if magic != MAGIC {
@@ -38,7 +44,21 @@ pub(super) fn next<R: Read>(reader: &mut R) -> Result<Option<Head>, RpmError> {
     let malformed = || RpmError::CpioHeader(String::from_utf8_lossy(&header).into_owned());
     let numbers = parse(&header).ok_or_else(malformed)?;
     // Inode, mode, user, group, links, time, size, 2 numbers of its device, 2 of what it is, name, checksum.
-    let [_, mode, _, _, _, _, size, _, _, _, _, name_size, _] = numbers;
+    let [
+        _,
+        mode,
+        user,
+        group,
+        _,
+        time,
+        size,
+        _,
+        _,
+        _,
+        _,
+        name_size,
+        _,
+    ] = numbers;
     if !(2..=MAX_NAME).contains(&name_size) {
         return Err(malformed());
     }
@@ -52,12 +72,18 @@ pub(super) fn next<R: Read>(reader: &mut R) -> Result<Option<Head>, RpmError> {
     if name == END {
         return expect_end(reader, size);
     }
-    let kind = Kind::of_mode(mode);
-    Ok(Some(Head { name, kind, size }))
+    Ok(Some(Head {
+        name,
+        kind: Kind::of_mode(mode),
+        mode,
+        owner: (user, group),
+        time,
+        size,
+    }))
 }
 
 /// Reads the zeros that fill up to a multiple of four bytes; `name` is for messages.
-pub(super) fn skip_padding<R: Read>(
+pub(crate) fn skip_padding<R: Read>(
     reader: &mut R,
     size: u64,
     name: &[u8],

@@ -31,7 +31,7 @@ const TRANSLATED: u32 = 9;
 
 /// Which of the two headers of a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Section {
+pub(crate) enum Section {
     Signature,
     Main,
 }
@@ -54,13 +54,15 @@ impl Section {
 
 /// A header whose every value is known to be where its index says.
 #[derive(Debug)]
-pub(super) struct Header {
+pub(crate) struct Header {
     store: Vec<u8>,
     values: BTreeMap<u32, Value>,
     /// Of the header's bytes, from its magic to the end of its store.
     pub(super) digest: Sha256,
     /// How many bytes the store has.
-    pub(super) size: usize,
+    pub(crate) size: usize,
+    /// How many bytes the index has.
+    index: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -93,7 +95,7 @@ impl RawEntry {
 
 impl Header {
     /// Reads one header, and no byte more.
-    pub(super) fn read<R: Read>(reader: &mut R, section: Section) -> Result<Self, RpmError> {
+    pub(crate) fn read<R: Read>(reader: &mut R, section: Section) -> Result<Self, RpmError> {
         let what = section.name();
         let mut intro = [0; INTRO];
         reader.read_exact(&mut intro).map_err(RpmError::io(what))?;
@@ -108,8 +110,21 @@ impl Header {
             values: parse(&index, &store, section)?,
             digest: Sha256::finish(hasher),
             size: store.len(),
+            index: index.len(),
             store,
         })
+    }
+
+    /// How many bytes it has from its magic to the end of its store.
+    pub(crate) fn length(&self) -> usize {
+        INTRO + self.index + self.size
+    }
+
+    /// Every value by the number of its tag, as its bytes stand in the store.
+    pub(crate) fn values(&self) -> BTreeMap<u32, &[u8]> {
+        let bytes = |value: &Value| self.store.get(value.range.clone()).unwrap_or_default();
+        let values = self.values.iter();
+        values.map(|(tag, value)| (*tag, bytes(value))).collect()
     }
 
     pub(super) fn has(&self, tag: Tag) -> bool {
