@@ -14,7 +14,7 @@ use builder::project::Project;
 use builder::report::{Reporter, Unit};
 use camino::{Utf8Path, Utf8PathBuf};
 use host::cancel::Cancel;
-use host::engine::{ContainerSpec, Engine, OutputStream, Privileges};
+use host::engine::{ContainerSpec, Engine, OutputStream, Privileges, Surroundings};
 use host::environment::Directories;
 use host::git::Repositories;
 use host::http::Http;
@@ -226,6 +226,7 @@ impl Clients {
                 privileges: Privileges::Install,
                 memory: 0,
                 terminal: false,
+                surroundings: Surroundings::default(),
             })
             .expect("a container");
         let put = container.put("/", |writer| write(writer, files));

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 use host::cancel::Cancel;
-use host::engine::{ContainerSpec, Engine, EngineError, Privileges};
+use host::engine::{ContainerSpec, Engine, EngineError, Privileges, Surroundings};
 use host::session::Session;
 
 use crate::prepared::{Ready, cache};
@@ -31,6 +31,7 @@ fn a_container_that_closes_its_output_and_runs_on_meets_its_deadline() {
                 privileges: Privileges::None,
                 memory: 0,
                 terminal: false,
+                surroundings: Surroundings::default(),
             })
             .expect("a container");
         container.run(deadline, |_, _| {})

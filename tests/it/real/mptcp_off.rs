@@ -7,7 +7,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 use formats::testing::kernel::TestPackage;
 use host::cancel::Cancel;
-use host::engine::{ContainerSpec, Engine, Mount, Privileges};
+use host::engine::{ContainerSpec, Engine, Mount, Privileges, Surroundings};
 use host::session::Session;
 
 use crate::packages::{Built, built};
@@ -140,6 +140,7 @@ fn rebuild(built: &Built) -> (Vec<u8>, Vec<u8>) {
             privileges: Privileges::None,
             memory: 0,
             terminal: false,
+            surroundings: Surroundings::default(),
         })
         .expect("a container");
     let mut log = Vec::new();
