@@ -27,6 +27,10 @@ mod mptcp_off;
 mod packages;
 #[path = "real/prepared.rs"]
 mod prepared;
+#[path = "real/reproduce.rs"]
+mod reproduce;
+#[path = "real/reuse.rs"]
+mod reuse;
 #[path = "real/smoke.rs"]
 mod smoke;
 #[path = "real/toy_kernel.rs"]

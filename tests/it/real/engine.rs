@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use host::environment::var;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The label that names the session which made a thing.
 const SESSION_LABEL: &str = "mptcp-kernels.session";
@@ -74,6 +74,13 @@ pub(crate) fn remove_volume(name: &str) {
     ask("DELETE", &format!("/volumes/{name}"));
 }
 
+/// Makes a volume in memory that everybody may write to, and that is full before anything is in it.
+pub(crate) fn make_full_volume(name: &str) {
+    let options = json!({"type": "tmpfs", "device": "tmpfs", "o": "size=1m,mode=1777"});
+    let volume = json!({"Name": name, "Driver": "local", "DriverOpts": options});
+    ask_with("POST", "/volumes/create", Some(&volume));
+}
+
 /// What a container is for.
 pub(crate) fn purpose(container: &Value) -> &str {
     let labels = &container["Config"]["Labels"];
@@ -110,7 +117,16 @@ fn get(path: &str) -> Value {
 
 /// One request in HTTP/1.0: the answer comes in one piece and ends with the connection.
 fn ask(method: &str, path: &str) -> String {
-    let request = format!("{method} {path} HTTP/1.0\r\nHost: engine\r\n\r\n");
+    ask_with(method, path, None)
+}
+
+fn ask_with(method: &str, path: &str, body: Option<&Value>) -> String {
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nHost: engine\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
     let mut answer = Vec::new();
     let address = var("DOCKER_HOST").unwrap_or_default();
     if let Some(address) = address.strip_prefix("tcp://") {

@@ -64,6 +64,12 @@ impl Ready {
     }
 }
 
+/// Whether the locks that are tested with are others than the committed ones.
+pub(crate) fn is_relocked() -> bool {
+    let prepared = PREPARED.get_or_init(prepare);
+    prepared.relocked.is_some()
+}
+
 impl Drop for Ready {
     fn drop(&mut self) {
         // Repeated by every test, so that the end of the log tells it too.

@@ -3,10 +3,11 @@
 //!
 //! It shows where no kernel of the out-of-tree line can be had that a commit comes from a real git server, is built
 //! without it later, and that packages come out the same although a kernel of that age packages them in another way
-//! each time.
+//! each time. `reproduce` and `reuse` build variants of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use formats::deb;
@@ -15,8 +16,8 @@ use model::plan::canonical_json;
 use serde_json::Value;
 
 use crate::engine;
-use crate::prepared::{Ready, assert_says};
-use crate::support::{Kernel, Served};
+use crate::prepared::{Ready, assert_says, cache};
+use crate::support::{Kernel, Run, Served};
 
 /// How long a build of it may take: ten seconds, and a minute for the container the first time.
 const BUILD: Duration = Duration::from_secs(5 * 60);
@@ -82,6 +83,8 @@ all:
 	mkdir -p $(O)/include/config $(O)/include/generated $(O)/arch/x86/include/generated $(O)/scripts/mod
 	echo $(RELEASE) > $(O)/include/config/kernel.release
 	touch $(O)/include/config/auto.conf $(O)/Module.symvers $(O)/vmlinux $(O)/scripts/mod/modpost
+	mkdir -p $(O)/modules
+	cd $(O)/modules && sh -eu /source/tree/scripts/modules.sh
 bindeb-pkg:
 	sh scripts/package/builddeb $(O) $(RELEASE)
 binrpm-pkg:
@@ -114,6 +117,12 @@ package() {
     for file in "$2" "$4"; do mkdir -p "$folder/${file%/*}"; done
     printf '%s' "$3" > "$folder/$2"
     printf '%s' "$5" > "$folder/$4"
+    case $1 in
+    linux-image-*)
+        mkdir -p "$folder/lib/modules/$release"
+        cp -r "$objects/modules/." "$folder/lib/modules/$release"
+        ;;
+    esac
     changelog=$folder/usr/share/doc/$1/changelog.Debian
     echo "linux ($KDEB_PKGVERSION)  $(date -R)" > "$changelog"
     touch -d "@$(($(date +%s) + $(chance)))" "$changelog"
@@ -179,8 +188,13 @@ false
 SPEC
 "#;
 
-fn toy() -> Kernel {
+/// What the kernel's package has in /lib/modules: nothing, or what a variant's script makes in the current folder.
+const MODULES: &str = "scripts/modules.sh";
+
+/// The toy.
+pub(crate) fn toy() -> Kernel {
     Kernel::out_of_tree()
+        .with(MODULES, ":\n")
         .with("Makefile", MAKEFILE)
         .with("arch/x86/Makefile", "# a toy\n")
         .with("arch/x86/include/asm/toy.h", "/* a toy */\n")
@@ -190,14 +204,21 @@ fn toy() -> Kernel {
         .with("scripts/package/builddeb", BUILDDEB)
 }
 
-/// A project with recipe `toy` besides its own; what it makes in the engine goes with it.
-struct Place {
-    ready: Ready,
-    served: Served,
+/// The toy with modules that this script makes.
+pub(crate) fn with_modules(script: &str) -> Kernel {
+    toy().with(MODULES, script)
+}
+
+/// A project with recipe `toy` besides its own; what it makes in the engine and in the cache goes with it.
+pub(crate) struct Place {
+    pub(crate) ready: Ready,
+    pub(crate) served: Served,
+    /// The plans that it built.
+    plans: BTreeSet<String>,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let ready = Ready::new();
         let served = Served::new(&ready.scratch);
         toy().commit(&served.repository, "main", 0);
@@ -206,28 +227,44 @@ impl Place {
         let source = format!("[source.git]\nurl = \"{url}\"\nbranch = \"main\"\n");
         scratch.write("recipes/toy.toml", RECIPE.to_owned() + &source);
         scratch.write("recipes/config/toy.config", FRAGMENT);
-        Self { ready, served }
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        let arguments = [&["--format", "json"], arguments].concat();
-        let running = self.ready.scratch.start(&arguments);
-        running.wait(BUILD).expect_code(0).json()
-    }
-
-    /// Builds it, and gives the manifest, the packages, and the lines that tell of the packages before they were put
-    /// together again.
-    fn build(&self, more: &[&str]) -> (Value, BTreeMap<String, Vec<u8>>, Vec<String>) {
-        let arguments = [&["build", "toy", "--no-smoke"], more].concat();
-        let report = self.json(&arguments);
-        let folder = self.ready.scratch.path("out/toy");
-        let mut packages = BTreeMap::new();
-        for entry in fs::read_dir(&folder).expect("the result").flatten() {
-            let name = entry.file_name().into_string().expect("a UTF-8 name");
-            if name.ends_with(".deb") || name.ends_with(".rpm") {
-                packages.insert(name, fs::read(entry.path()).expect("a package"));
-            }
+        Self {
+            ready,
+            served,
+            plans: BTreeSet::new(),
         }
+    }
+
+    /// Runs the binary, which writes JSON, and remembers the plan that it tells of.
+    pub(crate) fn run(&mut self, arguments: &[&str]) -> Run {
+        let arguments = [&["--format", "json"], arguments].concat();
+        let run = self.ready.scratch.start(&arguments).wait(BUILD);
+        let told: Value = serde_json::from_str(&run.stdout).unwrap_or_default();
+        let plan = told["plan_id"].as_str();
+        let plan = plan.or_else(|| told["manifest"]["plan_id"].as_str());
+        self.plans.extend(plan.map(str::to_owned));
+        run
+    }
+
+    pub(crate) fn json(&mut self, arguments: &[&str]) -> Value {
+        self.run(arguments).expect_code(0).json()
+    }
+
+    /// What `build` tells, of the packages alone.
+    pub(crate) fn report(&mut self, more: &[&str]) -> Value {
+        self.json(&[&["build", "toy", "--no-smoke"], more].concat())
+    }
+
+    /// The value of `--source` for a commit of this variant, on a branch of its own.
+    pub(crate) fn source(&self, branch: &str, kernel: &Kernel) -> String {
+        kernel.commit(&self.served.repository, branch, 0);
+        format!("{}@{branch}", self.served.repository.folder())
+    }
+
+    /// Compiles it, and gives the manifest, the packages, and the lines that tell of the packages before they were put
+    /// together again.
+    fn build(&mut self, more: &[&str]) -> (Value, BTreeMap<String, Vec<u8>>, Vec<String>) {
+        let report = self.report(&[&["--no-cache"], more].concat());
+        let packages = packages(&self.ready.scratch.path("out/toy"));
         let log = self.ready.scratch.read("out/logs/toy/package.log");
         let raw = log.lines().filter(|line| line.starts_with("RAW "));
         (
@@ -238,8 +275,29 @@ impl Place {
     }
 }
 
+/// The packages of a result.
+pub(crate) fn packages(result: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut packages = BTreeMap::new();
+    for entry in fs::read_dir(result).expect("the result").flatten() {
+        let name = entry.file_name().into_string().expect("a UTF-8 name");
+        if name.ends_with(".deb") || name.ends_with(".rpm") {
+            packages.insert(name, fs::read(entry.path()).expect("a package"));
+        }
+    }
+    packages
+}
+
+/// Where the cache keeps the result of a plan.
+pub(crate) fn cached(plan: &str) -> PathBuf {
+    cache().join("results").join(plan)
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
+        for plan in &self.plans {
+            // What was never kept, or is forgotten, is not there.
+            let _ = fs::remove_dir_all(cached(plan));
+        }
         for volume in engine::all_volumes() {
             if volume.starts_with("mptcp-kernels-source-own-toy.") {
                 engine::remove_volume(&volume);
@@ -337,8 +395,8 @@ fn check_image(packages: &BTreeMap<String, Vec<u8>>) {
 #[test]
 #[ignore = "needs a container engine"]
 fn a_developers_toy_kernel_is_built_and_not_for_release() {
-    let place = Place::new();
-    let folder = place.served.repository.folder();
+    let mut place = Place::new();
+    let folder = place.served.repository.folder().to_owned();
     let source = format!("{folder}@main");
     let (manifest, packages, _) = place.build(&["--source", &source]);
     assert_eq!(manifest["for_release"], false);
@@ -371,7 +429,7 @@ fn a_developers_toy_kernel_is_built_and_not_for_release() {
 #[test]
 #[ignore = "needs a container engine"]
 fn an_old_kernels_rpm_packages_have_what_new_ones_have() {
-    let place = Place::new();
+    let mut place = Place::new();
     let recipe = place.ready.scratch.read("recipes/toy.toml");
     let target = "distribution = \"debian\"\nrelease = \"12\"\nformat = \"deb\"";
     assert!(recipe.contains(target));

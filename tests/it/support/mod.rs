@@ -7,11 +7,13 @@
 )]
 
 pub(crate) mod archive;
+pub(crate) mod golden;
 pub(crate) mod kernel;
 pub(crate) mod run;
 pub(crate) mod scratch;
 
 pub(crate) use archive::{Archive, Deb, Package, Release};
+pub(crate) use golden::Golden;
 pub(crate) use kernel::{Kernel, Served, Tar};
 pub(crate) use run::Run;
 pub(crate) use scratch::Scratch;

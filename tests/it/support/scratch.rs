@@ -14,7 +14,7 @@ use super::run::{Run, Running};
 /// What a run may take unless a test says otherwise.
 const DEADLINE: Duration = Duration::from_secs(120);
 /// A container engine that is nowhere.
-const NO_ENGINE: &str = "unix:///nonexistent/docker.sock";
+pub(crate) const NO_ENGINE: &str = "unix:///nonexistent/docker.sock";
 
 /// What the tests' recipes choose of out-of-tree MPTCP.
 pub(crate) const OUT_OF_TREE: &str = r#"line = "out-of-tree"
@@ -98,9 +98,14 @@ impl Scratch {
 
     /// Sets a variable for the binary.
     pub(crate) fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.set_env(name, value);
+        self
+    }
+
+    /// The same for one that is used already.
+    pub(crate) fn set_env(&mut self, name: &str, value: impl Into<String>) {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.into()));
-        self
     }
 
     /// Takes a variable away from the binary.
@@ -286,7 +291,7 @@ impl Scratch {
 }
 
 /// The folder of the workspace.
-fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     crate_folder
         .join("../..")

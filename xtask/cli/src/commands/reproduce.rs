@@ -136,8 +136,9 @@ pub(crate) fn check(reproduction: &Reproduction) -> Result<(), Failure> {
     if reproduction.verdict == Verdict::Identical {
         return Ok(());
     }
-    let differing = reproduction.files.values();
-    let count = differing.filter(|compared| !compared.is_same()).count();
+    let differing = reproduction.files.iter();
+    let differing = differing.filter(|(_, compared)| !compared.is_same());
+    let names: Vec<_> = differing.map(|(name, _)| name.as_str()).collect();
     let recipe = reproduction.recipe.to_string();
     let help = match &reproduction.difference {
         Some(difference) => difference.cause.remedy().to_owned(),
@@ -145,7 +146,7 @@ pub(crate) fn check(reproduction: &Reproduction) -> Result<(), Failure> {
     };
     let second = format!("out/{}/{recipe}", reproduce::FOLDER);
     Err(Failure::Different {
-        what: format!("{count} files differ"),
+        what: format!("the builds have other bytes of {}", names.join(", ")),
         help: format!("{help}; the second result is in {second}, all of this in its {REPORT}"),
         recipe,
     })
