@@ -23,6 +23,8 @@ use crate::result::{CHECKSUMS, Draft};
 
 /// Where results are kept, below the cache.
 const FOLDER: &str = "results";
+/// What every result has and `SHA256SUMS` does not cover: that file itself, and what differs from run to run.
+const UNCOVERED: [&str; 3] = [CHECKSUMS, "run.json", "build.log.gz"];
 /// The most that they may take together, in bytes.
 const MAX_CACHE: u64 = 20 << 30;
 /// The room that must be left on the cache's disk, in bytes.
@@ -89,15 +91,16 @@ impl Finished {
                 ));
             }
         }
-        match files.keys().next() {
-            Some(name) => Err(format!("{name:?} is not in SHA256SUMS")),
-            None => Ok(Self {
-                path: folder.to_owned(),
-                manifest,
-                run,
-                origin,
-            }),
+        if let Some(name) = files.keys().next() {
+            return Err(format!("{name:?} is not in SHA256SUMS"));
         }
+        no_others(folder, &told)?;
+        Ok(Self {
+            path: folder.to_owned(),
+            manifest,
+            run,
+            origin,
+        })
     }
 
     /// The files that `SHA256SUMS` covers, and their digests.
@@ -105,6 +108,23 @@ impl Finished {
         let text = read(&self.path.join(CHECKSUMS)).map_err(BuildError::Unexpected)?;
         checksums(&text).map_err(BuildError::Unexpected)
     }
+}
+
+/// Refuses a file that no build leaves: who takes all packages of a folder would take it as well.
+fn no_others(folder: &Utf8Path, told: &BTreeMap<String, Sha256>) -> Result<(), String> {
+    let files = files_of(folder).map_err(|error| error.to_string())?;
+    let is_known = |name: &String| {
+        told.contains_key(name) || UNCOVERED.contains(&&name[..]) || is_learnt(name)
+    };
+    match files.into_iter().find(|name| !is_known(name)) {
+        Some(name) => Err(format!("{name:?} is no part of it")),
+        None => Ok(()),
+    }
+}
+
+/// Whether a file tells what was learnt of a finished result.
+fn is_learnt(name: &str) -> bool {
+    name.starts_with("smoke.") || name.starts_with("smoke-") || name == REPORT
 }
 
 /// The result of `planned` that is in `out/` or in the cache, if one is; from the cache, it is put into `out/`. One
@@ -202,7 +222,7 @@ pub fn update(cache: &Utf8Path, folder: &Utf8Path) -> Result<(), BuildError> {
         return Ok(());
     }
     for file in files_of(folder)? {
-        if file.starts_with("smoke") || file == REPORT {
+        if is_learnt(&file) {
             copy_file(&folder.join(&file), &place.join(&file))?;
         }
     }
@@ -328,3 +348,6 @@ fn digest_of(path: &Utf8Path) -> Result<Sha256, String> {
     io::copy(&mut file, &mut hasher).map_err(fail)?;
     Ok(Sha256::finish(hasher))
 }
+
+#[cfg(test)]
+mod tests;
