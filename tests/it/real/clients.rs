@@ -7,24 +7,12 @@ use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use builder::build::Tools;
-use builder::fetch::Downloads;
 use builder::image::of_container;
-use builder::project::Project;
-use builder::report::{Reporter, Unit};
-use camino::{Utf8Path, Utf8PathBuf};
-use host::cancel::Cancel;
-use host::engine::{ContainerSpec, Engine, OutputStream, Privileges, Surroundings};
-use host::environment::Directories;
-use host::git::Repositories;
-use host::http::Http;
-use host::mirrors::Mirrors;
-use host::session::Session;
-use host::store::Store;
+use host::engine::{ContainerSpec, OutputStream, Privileges, Surroundings};
 use host::tar_entry::{append_file, append_folder};
 
 use crate::packages;
-use crate::prepared::{Ready, cache, say};
+use crate::prepared::{Host, Ready, Told, say};
 
 #[path = "clients/deb.rs"]
 mod deb;
@@ -144,18 +132,9 @@ impl Set {
     }
 }
 
-/// Says nothing while the container is made.
-struct Silent;
-
-impl Reporter for Silent {
-    fn phase(&self, _: &str) {}
-    fn progress(&self, _: u64, _: u64, _: Unit) {}
-    fn note(&self, _: &str) {}
-}
-
 /// Container `clients`.
 pub(crate) struct Clients {
-    engine: Engine,
+    host: Host,
     image: String,
 }
 
@@ -172,27 +151,11 @@ pub(crate) struct Outcome {
 
 impl Clients {
     pub(crate) fn new(ready: &Ready) -> Self {
-        let cache = cache();
-        let cache = Utf8Path::from_path(&cache).expect("a UTF-8 path");
-        let cancel = Cancel::new();
-        let session = Session::start(cache).expect("a session");
-        let engine = Engine::connect(cache, session, cancel.clone()).expect("an engine");
-        let root = Utf8PathBuf::from_path_buf(ready.scratch.path("")).expect("a UTF-8 path");
-        let directories = Directories::from_environment().expect("the user's folders");
-        let tools = Tools {
-            project: &Project::find(&root).expect("a project"),
-            engine: &engine,
-            downloads: Downloads {
-                http: &Http::new(cancel.clone()),
-                mirrors: &Mirrors::resolve(&[], &directories).expect("mirrors"),
-                store: &Store::open(cache).expect("a store"),
-                repositories: &Repositories::new(cache, cancel),
-            },
-        };
-        let image = of_container(tools, "clients", &Silent).expect("container `clients`");
+        let host = Host::open(ready);
+        let image = of_container(host.tools(), "clients", &Told::default());
         Self {
-            image: image.image,
-            engine,
+            image: image.expect("container `clients`").image,
+            host,
         }
     }
 
@@ -216,6 +179,7 @@ impl Clients {
     ) -> (Outcome, Vec<u8>) {
         let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let container = self
+            .host
             .engine
             .create(&ContainerSpec {
                 purpose: "clients".to_owned(),

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The whole of one test's build.
 const BUILD: Duration = Duration::from_secs(20 * 60);
 
+/// Compiles, whatever was built before.
+const COMPILE: [&str; 4] = ["build", "mini", "--no-smoke", "--no-cache"];
+
 /// A compiling container, as the engine saw the first one of this run.
 static COMPILING: OnceLock<Value> = OnceLock::new();
 
@@ -143,7 +146,7 @@ fn assert_no_result(scratch: &Scratch) {
 fn ctrl_c_kills_containers_within_five_seconds() {
     let ready = Ready::new();
     let scratch = &ready.scratch;
-    let mut build = scratch.start(&["build", "mini", "--no-smoke"]);
+    let mut build = scratch.start(&COMPILE);
     let session = Session::of(build.id());
     let container = session.compiling(|| build.is_running());
     assert!(
@@ -182,8 +185,8 @@ fn ctrl_c_kills_containers_within_five_seconds() {
 #[ignore = "needs a container engine"]
 fn a_killed_build_leaves_nothing_that_looks_finished() {
     let (ready, other) = (Ready::new(), Ready::new());
-    let mut killed = ready.scratch.start(&["build", "mini", "--no-smoke"]);
-    let mut living = other.scratch.start(&["build", "mini", "--no-smoke"]);
+    let mut killed = ready.scratch.start(&COMPILE);
+    let mut living = other.scratch.start(&COMPILE);
     let (dead, alive) = (Session::of(killed.id()), Session::of(living.id()));
     let container = dead.compiling(|| killed.is_running());
     assert!(
@@ -240,7 +243,7 @@ fn a_killed_build_leaves_nothing_that_looks_finished() {
 fn the_container_is_locked_down() {
     if COMPILING.get().is_none() {
         let ready = Ready::new();
-        let mut build = ready.scratch.start(&["build", "mini", "--no-smoke"]);
+        let mut build = ready.scratch.start(&COMPILE);
         let session = Session::of(build.id());
         let container = session.compiling(|| build.is_running());
         if build.is_running() {

@@ -2,10 +2,22 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
+use builder::build::Tools;
+use builder::fetch::Downloads;
+use builder::project::Project;
+use builder::report::{Reporter, Unit};
+use camino::{Utf8Path, Utf8PathBuf};
+use host::cancel::Cancel;
+use host::engine::Engine;
 use host::environment::Directories;
+use host::git::Repositories;
+use host::http::Http;
+use host::mirrors::Mirrors;
+use host::session::Session;
+use host::store::Store;
 
 use crate::support::Scratch;
 
@@ -118,6 +130,71 @@ fn fresh() -> Scratch {
         .env("MPTCP_KERNELS_CACHE", cache)
         .env("COLUMNS", "140")
         .deadline(DEADLINE)
+}
+
+/// What the tool works with, for tests that call it as a library.
+pub(crate) struct Host {
+    project: Project,
+    pub(crate) engine: Engine,
+    http: Http,
+    mirrors: Mirrors,
+    store: Store,
+    repositories: Repositories,
+}
+
+impl Host {
+    /// The user's engine and cache, and the project of `ready`.
+    pub(crate) fn open(ready: &Ready) -> Self {
+        let cache = cache();
+        let cache = Utf8Path::from_path(&cache).expect("a UTF-8 path");
+        let cancel = Cancel::new();
+        let session = Session::start(cache).expect("a session");
+        let root = Utf8PathBuf::from_path_buf(ready.scratch.path("")).expect("a UTF-8 path");
+        let directories = Directories::from_environment().expect("the user's folders");
+        Self {
+            project: Project::find(&root).expect("a project"),
+            engine: Engine::connect(cache, session, cancel.clone()).expect("an engine"),
+            http: Http::new(cancel.clone()),
+            mirrors: Mirrors::resolve(&[], &directories).expect("mirrors"),
+            store: Store::open(cache).expect("a store"),
+            repositories: Repositories::new(cache, cancel),
+        }
+    }
+
+    pub(crate) fn tools(&self) -> Tools<'_> {
+        Tools {
+            project: &self.project,
+            engine: &self.engine,
+            downloads: Downloads {
+                http: &self.http,
+                mirrors: &self.mirrors,
+                store: &self.store,
+                repositories: &self.repositories,
+            },
+        }
+    }
+}
+
+/// Remembers what is told besides progress.
+#[derive(Default)]
+pub(crate) struct Told {
+    notes: Mutex<Vec<String>>,
+}
+
+impl Told {
+    /// All of it, a line each.
+    pub(crate) fn notes(&self) -> String {
+        self.notes.lock().expect("nobody panicked").join("\n")
+    }
+}
+
+impl Reporter for Told {
+    fn phase(&self, _: &str) {}
+    fn progress(&self, _: u64, _: u64, _: Unit) {}
+    fn note(&self, text: &str) {
+        let mut notes = self.notes.lock().expect("nobody panicked");
+        notes.push(text.to_owned());
+    }
 }
 
 /// The user's cache.

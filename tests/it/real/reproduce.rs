@@ -3,15 +3,12 @@
 
 use std::time::Duration;
 
-use camino::Utf8Path;
-use host::cancel::Cancel;
-use host::engine::{Engine, EngineInfo};
+use host::engine::EngineInfo;
 use host::environment::var;
-use host::session::Session;
 use serde_json::Value;
 
 use crate::packages::built;
-use crate::prepared::{Ready, cache, is_relocked, say};
+use crate::prepared::{Host, Ready, is_relocked, say};
 use crate::support::{Golden, Kernel, Run};
 use crate::toy_kernel::{Place, toy, with_modules};
 
@@ -21,14 +18,6 @@ const BUILD: Duration = Duration::from_secs(90 * 60);
 const VARIATIONS: usize = 12;
 /// How much memory an engine has whose second builds are in memory, in bytes.
 const MEMORY_FOR_OBJECTS: u64 = 12 << 30;
-
-fn engine_info() -> EngineInfo {
-    let cache = cache();
-    let cache = Utf8Path::from_path(&cache).expect("a UTF-8 path");
-    let session = Session::start(cache).expect("a session");
-    let engine = Engine::connect(cache, session, Cancel::new()).expect("an engine");
-    engine.info().expect("what the engine tells of itself")
-}
 
 /// Why a variation cannot be applied with this engine, if it cannot.
 fn excuse(engine: &EngineInfo, variation: &str) -> Option<&'static str> {
@@ -64,7 +53,8 @@ fn assert_identical(ready: &Ready, recipe: &str, run: &Run) {
     }
     assert_eq!(report["second"]["from_scratch"], true);
 
-    let engine = engine_info();
+    let engine = Host::open(ready).engine.info();
+    let engine = engine.expect("what the engine tells of itself");
     let variations = report["variations"].as_array().expect("variations");
     assert_eq!(variations.len(), VARIATIONS, "{variations:#?}");
     for variation in variations {

@@ -1,19 +1,24 @@
 //! What was built before is believed only after it was read, found out by an audit when somebody changed it with care,
 //! and done without where there is no room for it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use camino::Utf8Path;
+use builder::build::{How, build, lock_result};
+use builder::ccache::UseCcache;
+use builder::finished::{Finished, Origin};
+use builder::plan::Planned;
+use builder::source::OwnSource;
 use host::cancel::Cancel;
-use host::engine::{ContainerSpec, Engine, Mount, Privileges, Surroundings};
-use host::session::Session;
+use host::engine::{ContainerSpec, Mount};
 use model::digest::Sha256;
+use model::manifest::CompilerCache;
 use serde_json::Value;
 
 use crate::engine;
-use crate::prepared::{Ready, assert_says, cache, say};
+use crate::prepared::{Host, Ready, Told, assert_says};
 use crate::support::Run;
 use crate::support::scratch::NO_ENGINE;
 use crate::toy_kernel::{Place, cached, packages, with_modules};
@@ -22,8 +27,8 @@ use crate::toy_kernel::{Place, cached, packages, with_modules};
 const BUILD: Duration = Duration::from_secs(5 * 60);
 /// How long a look into a volume may take.
 const LOOK: Duration = Duration::from_secs(60);
-/// The compiler's cache of builds of a developer's own source.
-const CCACHE: &str = "mptcp-kernels-ccache-unpinned";
+/// The volume of the compiler's cache that measurements use.
+const CCACHE: &str = "mptcp-kernels-ccache-bench";
 
 /// A fresh clone of a project, on the same host.
 struct Clone {
@@ -151,59 +156,72 @@ fn replace(path: &PathBuf, from: &str, to: &str) {
     fs::write(path, text.replace(from, to)).expect("the file can be written");
 }
 
-/// The compiler's cache of own sources: not there at first, and gone in the end. What it held is compiled again.
-struct FreshCache;
+/// The compiler's cache of measurements: not there at first, and gone in the end. Nobody else's is touched.
+struct FreshCache<'a> {
+    host: &'a Host,
+}
 
-impl FreshCache {
-    /// None where a build uses it now.
-    fn new() -> Option<Self> {
+impl<'a> FreshCache<'a> {
+    fn new(host: &'a Host) -> Self {
         engine::remove_volume(CCACHE);
-        let is_gone = !engine::all_volumes().iter().any(|name| name == CCACHE);
-        is_gone.then_some(Self)
+        let volumes = engine::all_volumes();
+        assert!(!volumes.contains(&CCACHE.to_owned()), "nobody measures now");
+        Self { host }
     }
 
-    /// The names of the results in it.
-    fn results(&self) -> Vec<String> {
-        let said = in_volume("find /ccache -name '*R'");
+    /// The objects in it.
+    fn objects(&self) -> BTreeSet<String> {
+        if !engine::all_volumes().contains(&CCACHE.to_owned()) {
+            return BTreeSet::new();
+        }
+        let said = self.run("find /ccache -name '*R'");
         said.lines().map(str::to_owned).collect()
     }
-}
 
-impl Drop for FreshCache {
-    fn drop(&mut self) {
-        engine::remove_volume(CCACHE);
-    }
-}
-
-/// What a script says that has the compiler's cache in /ccache.
-fn in_volume(script: &str) -> String {
-    let cache = cache();
-    let cache = Utf8Path::from_path(&cache).expect("a UTF-8 path");
-    let session = Session::start(cache).expect("a session");
-    let engine = Engine::connect(cache, session, Cancel::new()).expect("an engine");
-    let images = engine.images("mptcp-kernels/debian-12");
-    let images = images.expect("the engine's images");
-    let container = engine.create(&ContainerSpec {
-        purpose: "look".to_owned(),
-        image: images.first().expect("the toy's container").clone(),
-        command: ["sh", "-euc", script].map(str::to_owned).to_vec(),
-        environment: Vec::new(),
-        mounts: vec![Mount {
+    /// What a script says that has it in /ccache.
+    fn run(&self, script: &str) -> String {
+        let images = self.host.engine.images("mptcp-kernels/debian-12");
+        let images = images.expect("the engine's images");
+        let image = images.first().expect("the toy's container");
+        let mount = Mount {
             volume: CCACHE.to_owned(),
             target: "/ccache".to_owned(),
             read_only: false,
-        }],
-        privileges: Privileges::Install,
-        memory: 0,
-        terminal: false,
-        surroundings: Surroundings::default(),
-    });
-    let container = container.expect("a container");
-    let mut said = Vec::new();
-    let exit = container.run(LOOK, |_, bytes| said.extend_from_slice(bytes));
-    let said = String::from_utf8_lossy(&said).into_owned();
-    assert_eq!(exit.expect("an end").code, 0, "{said}");
-    said
+        };
+        let mut spec = ContainerSpec::filler("look", image, mount);
+        spec.command = ["sh", "-euc", script].map(str::to_owned).into();
+        let container = self.host.engine.create(&spec).expect("a container");
+        let mut said = Vec::new();
+        let exit = container.run(LOOK, |_, bytes| said.extend_from_slice(bytes));
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert_eq!(exit.expect("an end").code, 0, "{said}");
+        said
+    }
+
+    /// Builds the toy of this source with it, and gives what is told of the run and of the cache.
+    fn build(&self, place: &mut Place, source: &str) -> (Finished, String) {
+        let tools = self.host.tools();
+        let own = OwnSource::open(source, &Cancel::new()).expect("a source");
+        let planned = Planned::with_source(tools.project, "toy", Some(own)).expect("a plan");
+        let held = lock_result(&tools.project.out(), &planned.recipe.name);
+        let how = How {
+            reuse: true,
+            ccache: UseCcache::Bench,
+            ..How::default()
+        };
+        let told = Told::default();
+        let held = held.expect("nobody else builds it");
+        let built = build(tools, &planned, how, &held, &told).expect("a result");
+        assert_eq!(built.origin, Origin::Built);
+        place.remember(&built.manifest.plan_id.to_string());
+        (built, told.notes())
+    }
+}
+
+impl Drop for FreshCache<'_> {
+    fn drop(&mut self) {
+        engine::remove_volume(CCACHE);
+    }
 }
 
 /// A module that gcc compiles.
@@ -211,51 +229,40 @@ fn module(answer: u32) -> String {
     format!("echo 'int answer = {answer};' > ../toy.c\ngcc -c -o toy.ko ../toy.c\n")
 }
 
-/// Builds a variant, and gives what is told of the compiler's cache, the plan, and the file that the cache has more.
-fn compile(place: &mut Place, known: &FreshCache, source: &str) -> (Value, String, Vec<String>) {
-    let exists = engine::all_volumes().iter().any(|name| name == CCACHE);
-    let before = if exists { known.results() } else { Vec::new() };
-    let report = place.report(&["--source", source]);
-    assert_eq!(report["cached"], false);
-    let plan = report["manifest"]["plan_id"].as_str().expect("a plan");
-    let mut more = known.results();
-    more.retain(|name| !before.contains(name));
-    let told = report["run"]["compiler_cache"].clone();
-    (told, plan.to_owned(), more)
-}
-
 #[test]
 #[ignore = "needs a container engine"]
 fn a_poisoned_compilers_cache_is_found_by_an_audit() {
-    let Some(ccache) = FreshCache::new() else {
-        say(
-            "skipped: a_poisoned_compilers_cache_is_found_by_an_audit (a build uses the compiler's cache)",
-        );
-        return;
-    };
     let mut place = Place::new();
+    let host = Host::open(&place.ready);
+    let ccache = FreshCache::new(&host);
     let [one, two] = [1, 2].map(|answer| {
         let kernel = with_modules(&module(answer));
         place.source(&format!("answer-{answer}"), &kernel)
     });
-    let missed = serde_json::json!({"hits": 0, "misses": 1});
-    let (told, plan, of_one) = compile(&mut place, &ccache, &one);
-    assert_eq!(told, missed);
+    let missed = Some(CompilerCache { hits: 0, misses: 1 });
+    let (built, _) = ccache.build(&mut place, &one);
+    assert_eq!(built.run.compiler_cache, missed);
+    let plan = built.manifest.plan_id.to_string();
     let right = place.ready.scratch.read("out/toy/SHA256SUMS");
-    let (told, _, of_two) = compile(&mut place, &ccache, &two);
-    assert_eq!(told, missed);
-    let ([of_one], [of_two]) = (&of_one[..], &of_two[..]) else {
-        panic!("one object each: {of_one:?}, {of_two:?}");
+    let of_one = ccache.objects();
+    let (built, _) = ccache.build(&mut place, &two);
+    assert_eq!(built.run.compiler_cache, missed);
+    let both = ccache.objects();
+    let of_two: BTreeSet<_> = both.difference(&of_one).collect();
+    let (Some(of_one), Some(of_two)) = (of_one.first(), of_two.first()) else {
+        panic!("an object each: {both:?}");
     };
-    in_volume(&format!(
-        "cp -p {of_one} /ccache/kept; cp -p {of_two} {of_one}; mv /ccache/kept {of_two}"
+    assert_eq!(both.len(), 2, "{both:?}");
+    ccache.run(&format!(
+        "mv {of_one} /ccache/kept; mv {of_two} {of_one}; mv /ccache/kept {of_two}"
     ));
 
-    // Nothing but the objects is left of the first one.
+    // Nothing but its object is left of the first one.
     fs::remove_dir_all(cached(&plan)).expect("the result was kept");
-    let (told, _, more) = compile(&mut place, &ccache, &one);
-    assert_eq!(told, serde_json::json!({"hits": 1, "misses": 0}));
-    assert_eq!(more, Vec::<String>::new());
+    let (built, _) = ccache.build(&mut place, &one);
+    let found = Some(CompilerCache { hits: 1, misses: 0 });
+    assert_eq!(built.run.compiler_cache, found);
+    assert!(!built.run.is_from_scratch());
     let wrong = place.ready.scratch.read("out/toy/SHA256SUMS");
     assert_ne!(wrong, right, "the other's object is taken");
 
@@ -270,28 +277,18 @@ fn a_poisoned_compilers_cache_is_found_by_an_audit() {
 #[test]
 #[ignore = "needs a container engine"]
 fn a_build_goes_on_where_the_compilers_cache_is_full() {
-    let Some(_ccache) = FreshCache::new() else {
-        say(
-            "skipped: a_build_goes_on_where_the_compilers_cache_is_full (a build uses the compiler's cache)",
-        );
-        return;
-    };
-    engine::make_full_volume(CCACHE);
     let mut place = Place::new();
-    let source = place.source("main", &with_modules(&module(3)));
-    let arguments = ["build", "toy", "--no-smoke", "--source", &source];
-    let run = place.run(&arguments).expect_code(0);
-    assert_says(
-        &run.stderr,
-        "warning: the compiler's cache is not used: its disk is full or cannot be written to",
+    let host = Host::open(&place.ready);
+    let ccache = FreshCache::new(&host);
+    engine::make_full_volume(CCACHE);
+    let source = place.source("main", &with_modules(&module(1)));
+    let (built, told) = ccache.build(&mut place, &source);
+    assert_eq!(
+        told,
+        "warning: the compiler's cache is not used: its disk is full or cannot be written to"
     );
-    let report = run.json();
-    assert_eq!(report["cached"], false);
-    assert!(
-        report["run"]["compiler_cache"].is_null(),
-        "{}",
-        report["run"]
-    );
-    assert!(report["run"]["jobs"].is_u64(), "{}", report["run"]);
-    assert_eq!(in_volume("find /ccache -name '*R'"), "", "nothing is kept");
+    assert_eq!(built.run.compiler_cache, None);
+    let run: Value = serde_json::from_str(&place.ready.scratch.read("out/toy/run.json"))
+        .expect("the record of the run");
+    assert!(run["jobs"].is_u64() && run.get("compiler_cache").is_none());
 }

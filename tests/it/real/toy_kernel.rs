@@ -241,8 +241,15 @@ impl Place {
         let told: Value = serde_json::from_str(&run.stdout).unwrap_or_default();
         let plan = told["plan_id"].as_str();
         let plan = plan.or_else(|| told["manifest"]["plan_id"].as_str());
-        self.plans.extend(plan.map(str::to_owned));
+        if let Some(plan) = plan {
+            self.remember(plan);
+        }
         run
+    }
+
+    /// What the cache keeps of this plan goes with this value.
+    pub(crate) fn remember(&mut self, plan: &str) {
+        self.plans.insert(plan.to_owned());
     }
 
     pub(crate) fn json(&mut self, arguments: &[&str]) -> Value {
