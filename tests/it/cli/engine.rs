@@ -11,6 +11,7 @@ fn without_an_engine_the_message_tells_what_to_do() {
     assert_run!("absent", scratch, scratch.xtask(&["build", "tiny"]), 3);
     let commands: &[&[&str]] = &[
         &["check", "--configure"],
+        &["reproduce", "tiny"],
         &["config", "tiny", "--diff"],
         &["clean", "--all"],
         &["lock", "box"],

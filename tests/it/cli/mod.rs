@@ -9,6 +9,7 @@ mod escapes;
 mod layers;
 mod locks;
 mod names;
+mod plan;
 mod smoke;
 mod sources;
 

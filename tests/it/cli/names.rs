@@ -13,6 +13,7 @@ fn an_unknown_name_is_answered_with_the_nearest_ones() {
         &["show", "chidl"],
         &["check", "chidl"],
         &["build", "chidl"],
+        &["reproduce", "chidl"],
         &["config", "chidl", "--diff"],
         &["clean", "chidl"],
         &["lock", "chidl"],
@@ -66,6 +67,12 @@ fn wrong_usage_is_exit_2() {
         &["test", "--quick", "--full"],
         &["check", "--colour"],
         &["config", "tiny"],
+        &["build", "tiny", "--audit", "--no-cache"],
+        &["build", "tiny", "--audit", "--incremental"],
+        &["build", "tiny", "--incremental", "--no-cache"],
+        &["reproduce"],
+        &["reproduce", "tiny", "child"],
+        &["reproduce", "tiny", "--jobs", "0"],
     ];
     for command in commands {
         let run = scratch.xtask(command).expect_code(2);

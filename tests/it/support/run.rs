@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 /// How often a running process is looked at.
 const TICK: Duration = Duration::from_millis(10);
 
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_xtask");
+
 /// What a finished run left.
 #[derive(Debug)]
 pub(crate) struct Run {
@@ -64,12 +67,24 @@ impl Running {
         arguments: &[&str],
         environment: &[(String, String)],
     ) -> Self {
+        Self::start_by(&[BINARY], folder, arguments, environment)
+    }
+
+    /// The same by a program, with what it needs before these arguments, that starts [`BINARY`].
+    pub(crate) fn start_by(
+        program: &[&str],
+        folder: &Path,
+        arguments: &[&str],
+        environment: &[(String, String)],
+    ) -> Self {
+        let (program, before) = program.split_first().expect("a program");
         #[expect(
             clippy::disallowed_methods,
             reason = "the binary under test is run from outside"
         )]
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_xtask"));
-        command.args(arguments).current_dir(folder).env_clear();
+        let mut command = std::process::Command::new(program);
+        command.args(before).args(arguments);
+        command.current_dir(folder).env_clear();
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command
             .stdin(Stdio::null())

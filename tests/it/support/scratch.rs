@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use model::lock::{ContainerLock, Lock as _, RecipeLock, recipe_definition};
 use tempfile::TempDir;
 
-use super::run::{Run, Running};
+use super::run::{BINARY, Run, Running};
 
 /// What a run may take unless a test says otherwise.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -272,6 +272,15 @@ impl Scratch {
     /// Runs the binary in a folder, which has to lead it to the project.
     pub(crate) fn run_in(&self, folder: &Path, arguments: &[&str]) -> Run {
         Running::start(folder, arguments, &self.environment).wait(self.deadline)
+    }
+
+    /// Runs the binary on the project with another umask.
+    pub(crate) fn with_umask(&self, umask: &str, arguments: &[&str]) -> Run {
+        let script = format!("umask {umask}; exec \"$@\"");
+        let program = ["sh", "-c", &script, "sh", BINARY];
+        let folder = self.path("");
+        let running = Running::start_by(&program, &folder, arguments, &self.environment);
+        running.wait(self.deadline)
     }
 
     /// A text without what differs from run to run, and between states of the project: temporary

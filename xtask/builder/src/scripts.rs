@@ -101,3 +101,97 @@ pub(crate) fn command(script: &str, arguments: &[&str]) -> Vec<String> {
         .map(|&word| word.to_owned())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The scripts of a plan, by their digests.
+    fn texts(format: PackageFormat) -> Vec<&'static str> {
+        let all = [
+            CONFIGURE,
+            TOOLS,
+            COMPILE,
+            PACKAGE_DEB,
+            PACKAGE_RPM,
+            KERNEL_SPEC,
+            INSTALL_EXTMOD_BUILD,
+        ];
+        let find = |step: PlannedText| {
+            let mut known = all.iter().filter(|text| Sha256::of(text) == step.sha256);
+            *known.next().expect("a script of this module")
+        };
+        steps(format).into_iter().map(find).collect()
+    }
+
+    /// Whether a script is made of some of the texts, one after the other, and of nothing else.
+    fn is_made_of(script: &str, texts: &[&str]) -> bool {
+        script.is_empty()
+            || texts.iter().any(|text| {
+                let rest = script.strip_prefix(text);
+                rest.is_some_and(|rest| is_made_of(rest, texts))
+            })
+    }
+
+    #[test]
+    fn what_runs_is_in_the_plan_and_nothing_else_runs() {
+        for format in [PackageFormat::Deb, PackageFormat::Rpm] {
+            let planned = texts(format);
+            let commands = [compile(), package(format), command(CONFIGURE, &[])];
+            for words in &commands {
+                let [shell, option, script, name] = &words[..] else {
+                    panic!("{words:?}");
+                };
+                assert_eq!((&shell[..], &option[..], &name[..]), ("sh", "-c", "sh"));
+                assert!(is_made_of(script, &planned), "{format:?}: {script}");
+            }
+            // And each script of the plan runs, or lies beside what does.
+            for text in planned {
+                let runs = commands.iter().any(|words| words[2].contains(text));
+                let beside = [KERNEL_SPEC, INSTALL_EXTMOD_BUILD].contains(&text);
+                assert_ne!(runs, beside, "{format:?}: {text}");
+            }
+        }
+        let other = package_plainly(PackageFormat::Deb);
+        assert!(!is_made_of(&other[2], &texts(PackageFormat::Deb)));
+    }
+
+    #[test]
+    fn every_script_of_the_folder_is_known_here() {
+        let known = [
+            ("unpack.sh", UNPACK),
+            ("audit.sh", AUDIT),
+            ("solve.sh", SOLVE),
+            ("configure.sh", CONFIGURE),
+            ("tools.sh", TOOLS),
+            ("compile.sh", COMPILE),
+            ("package-deb.sh", PACKAGE_DEB),
+            ("package-rpm.sh", PACKAGE_RPM),
+            ("kernel.spec", KERNEL_SPEC),
+            ("install-extmod-build.sh", INSTALL_EXTMOD_BUILD),
+            ("explain.sh", EXPLAIN),
+            ("explain.py", EXPLAIN_PY),
+            ("vary.sh", VARY),
+            ("probe.sh", PROBE),
+            ("ccache.sh", CCACHE),
+            ("menuconfig.sh", MENUCONFIG),
+        ];
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts");
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut found: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let mut names = known.map(|(name, _)| name);
+        found.sort();
+        names.sort_unstable();
+        assert_eq!(found, names);
+        // What the plan calls by a name is the file of that name.
+        for format in [PackageFormat::Deb, PackageFormat::Rpm] {
+            for step in steps(format) {
+                let text = known.iter().find(|(name, _)| *name == step.name);
+                let digest = text.map(|(_, text)| Sha256::of(text));
+                assert_eq!(digest, Some(step.sha256), "{}", step.name);
+            }
+        }
+    }
+}

@@ -259,3 +259,6 @@ pub fn canonical_json(value: &impl Serialize) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
     value.to_string()
 }
+
+#[cfg(test)]
+mod tests;
