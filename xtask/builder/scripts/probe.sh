@@ -16,7 +16,7 @@ umask=$(umask)
 host name=$(uname -n)
 time zone=${TZ:-unset}
 locale=${LC_ALL:-unset}
-clock=$(($(date +%s) - $(stat --format %Y "$WORKSHOP/now"))) s ahead
+clock=$(((($(date +%s) - $(stat --format %Y "$WORKSHOP/now")) + 43200) / 86400)) days ahead
 host kernel=$(uname -r)
 FACTS
 rm -r "$WORKSHOP/order" "$WORKSHOP/now"

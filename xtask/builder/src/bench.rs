@@ -1,18 +1,24 @@
-//! How long packaging takes: this project's, and the kernel's own target beside it.
+//! How long building takes: packaging beside the kernel's own target, with a full compiler's cache, and after an edit.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::time::Duration;
 
+use camino::{Utf8Path, Utf8PathBuf};
 use host::clock::Stopwatch;
+use model::manifest::CompilerCache;
 use model::plan::{Identity, environment};
 use model::recipe::PackageFormat;
 
-use crate::build::{Phases, ResultLock, Tools, open_workshop};
+use crate::build::{How, Phases, ResultLock, Tools, make, open_workshop};
+use crate::ccache::{self, UseCcache};
 use crate::compile::{Running, compile, package, package_plainly};
 use crate::configure::configure;
 use crate::error::BuildError;
+use crate::objects;
 use crate::plan::Planned;
 use crate::report::Reporter;
+use crate::source::OwnSource;
 use crate::surroundings::Surroundings;
 
 /// What packaging one kernel in one format took, run by run: from objects complete to packages complete.
@@ -70,6 +76,152 @@ pub fn packaging(
         all.push(Packaging { format, ours, own });
     }
     Ok(all)
+}
+
+/// What builds took with the compiler's cache.
+#[derive(Debug)]
+pub struct Caching {
+    /// The recipe, with an empty cache.
+    pub cold: Duration,
+    /// The same recipe again.
+    pub full: Duration,
+    /// What it found.
+    pub full_cache: Option<CompilerCache>,
+    /// The other recipe, with what the first one left.
+    pub second: Duration,
+    /// What it found.
+    pub second_cache: Option<CompilerCache>,
+}
+
+/// Builds `planned` with an empty compiler's cache and with a full one, and then `second`, in a cache of its own. There
+/// is no result.
+///
+/// # Errors
+/// As those of a build.
+pub fn caching(
+    tools: Tools<'_>,
+    planned: &Planned,
+    second: &Planned,
+    _held: [&ResultLock; 2],
+    jobs: u32,
+    reporter: &dyn Reporter,
+) -> Result<Caching, BuildError> {
+    tools.engine.remove_volume(&ccache::bench_volume())?;
+    let how = How {
+        jobs: Some(jobs),
+        ccache: UseCcache::Bench,
+        ..How::default()
+    };
+    let timed = |planned: &Planned| {
+        let watch = Stopwatch::start();
+        let made = make(tools, planned, how, Surroundings::usual(), reporter)?;
+        Ok::<_, BuildError>((watch.elapsed(), made.run.compiler_cache))
+    };
+    // What all builds of these recipes on one host do once is not what is measured.
+    prepare(tools, &[planned, second], reporter)?;
+    let (cold, _) = timed(planned)?;
+    let (full, full_cache) = timed(planned)?;
+    let (second, second_cache) = timed(second)?;
+    tools.engine.remove_volume(&ccache::bench_volume())?;
+    Ok(Caching {
+        cold,
+        full,
+        full_cache,
+        second,
+        second_cache,
+    })
+}
+
+/// Downloads, containers and source volumes.
+fn prepare(tools: Tools<'_>, all: &[&Planned], reporter: &dyn Reporter) -> Result<(), BuildError> {
+    for planned in all {
+        let mut phases = Phases::new(tools.engine, reporter);
+        let usual = Surroundings::usual();
+        drop(open_workshop(tools, planned, false, usual, &mut phases)?);
+    }
+    Ok(())
+}
+
+/// What builds of a working tree took.
+#[derive(Debug)]
+pub struct Editing {
+    /// The first one.
+    pub cold: Duration,
+    /// After one line was changed.
+    pub edited: Duration,
+    /// The file.
+    pub file: Utf8PathBuf,
+}
+
+/// The files of MPTCP, upstream's and the one out of tree, of which the first that is there is edited.
+const EDITED: [&str; 2] = ["net/mptcp/protocol.c", "net/mptcp/mptcp_ctrl.c"];
+
+/// Builds the working tree of `folder` by a recipe with nothing kept, then adds a line to MPTCP's code and builds
+/// again. The file is put back. There is no result.
+///
+/// # Errors
+/// As those of a build.
+pub fn editing(
+    tools: Tools<'_>,
+    recipe: &str,
+    folder: &str,
+    _held: &ResultLock,
+    jobs: u32,
+    reporter: &dyn Reporter,
+) -> Result<Editing, BuildError> {
+    let how = How {
+        jobs: Some(jobs),
+        incremental: true,
+        ..How::default()
+    };
+    let build = || {
+        let watch = Stopwatch::start();
+        let own = OwnSource::open(folder, tools.engine.cancel());
+        let own = own.map_err(|source| BuildError::OwnSource {
+            named: folder.to_owned(),
+            source,
+        })?;
+        let planned = Planned::with_source(tools.project, recipe, Some(own))?;
+        drop(make(tools, &planned, how, Surroundings::usual(), reporter)?);
+        Ok::<_, BuildError>(watch.elapsed())
+    };
+    objects::remove_kept(tools.engine, &tools.project.recipe(recipe)?.name)?;
+    let cold = build()?;
+    let files = EDITED.map(|file| Utf8Path::new(folder).join(file));
+    let file = files.into_iter().find(|file| file.is_file());
+    let file = file.ok_or_else(|| BuildError::Unexpected(format!("{folder} has no MPTCP")))?;
+    let edit = Edit::of(&file)?;
+    let edited = build()?;
+    drop(edit);
+    Ok(Editing { cold, edited, file })
+}
+
+/// A file that was edited; it is put back when this value goes.
+struct Edit<'a> {
+    file: &'a Utf8Path,
+    text: Vec<u8>,
+}
+
+impl<'a> Edit<'a> {
+    fn of(file: &'a Utf8Path) -> Result<Self, BuildError> {
+        let fail = |source| BuildError::File {
+            attempt: "editing",
+            path: file.to_owned(),
+            source,
+        };
+        let text = fs::read(file).map_err(fail)?;
+        let line = b"const char mptcp_kernels_bench[] = \"edited\";\n";
+        fs::write(file, [&text[..], line].concat()).map_err(fail)?;
+        Ok(Self { file, text })
+    }
+}
+
+impl Drop for Edit<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = fs::write(self.file, &self.text) {
+            tracing::warn!("putting back {}: {error}", self.file);
+        }
+    }
 }
 
 /// The environment of the packaging that a recipe would have, if its packages were of this format.

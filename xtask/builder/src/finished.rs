@@ -12,13 +12,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use model::digest::Sha256;
 use model::manifest::{Manifest, Run};
 use model::plan::canonical_json;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::Digest;
 
 use crate::error::BuildError;
 use crate::plan::Planned;
 use crate::report::Reporter;
-use crate::reproduce::REPORT;
+use crate::reproduce::{REPORT, Verdict};
 use crate::result::{CHECKSUMS, Draft};
 
 /// Where results are kept, below the cache.
@@ -164,6 +165,12 @@ fn look(
     if manifest.plan_id != *id {
         return None;
     }
+    if came_out_different(folder) {
+        reporter.note(&format!(
+            "warning: {folder} is not used: it did not come out the same when it was built again"
+        ));
+        return None;
+    }
     match Finished::open(folder, origin) {
         Ok(finished) if finished.run.incremental => None,
         Ok(finished) => Some(finished),
@@ -172,6 +179,19 @@ fn look(
             None
         }
     }
+}
+
+/// Whether a report beside a result says so. One that cannot be read says nothing good.
+fn came_out_different(folder: &Utf8Path) -> bool {
+    #[derive(Deserialize)]
+    struct Told {
+        verdict: Verdict,
+    }
+    let path = folder.join(REPORT);
+    path.exists()
+        && !read(&path)
+            .and_then(|text| parse::<Told>(REPORT, &text))
+            .is_ok_and(|told| told.verdict == Verdict::Identical)
 }
 
 /// Keeps a result in the cache, for every clone on this host. Where that fails, the next build takes its time.

@@ -9,7 +9,7 @@ use host::clock::now_unix;
 use model::digest::Sha256;
 use model::manifest::Run;
 use model::names::Name;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::build::{How, Made, ResultLock, Tools, make};
 use crate::error::BuildError;
@@ -79,7 +79,7 @@ pub struct Reproduction {
 }
 
 /// Whether two builds came out the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Every byte is the same.

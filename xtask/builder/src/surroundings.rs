@@ -59,8 +59,7 @@ impl Surroundings {
             container: engine::Surroundings {
                 user: Container::USER + 4711,
                 host_name: "elsewhere.example.org".to_owned(),
-                // All but the last one.
-                cpus: (engine.cpus > 1).then(|| format!("0-{}", engine.cpus - 2)),
+                cpus: all_but_one(engine.cpus, std::process::id()),
             },
             workshop: "/another/place/for/a/kernel",
             in_memory: !large && engine.memory >= MEMORY_FOR_OBJECTS,
@@ -93,6 +92,15 @@ impl Surroundings {
             elsewhere.clone(),
         )
     }
+}
+
+/// The processors without one, as cpuset(7) writes them; `None` where there is one only. Which one is left out is a
+/// matter of `chance`, so that two builds at once need not share.
+fn all_but_one(cpus: u32, chance: u32) -> Option<String> {
+    let left_out = chance.checked_rem(cpus)?;
+    let rest: Vec<_> = (0..cpus).filter(|cpu| *cpu != left_out).collect();
+    let rest: Vec<_> = rest.iter().map(u32::to_string).collect();
+    (!rest.is_empty()).then(|| rest.join(","))
 }
 
 /// What a build in this workshop can see of where it runs, by the name of each fact.
@@ -128,4 +136,18 @@ pub(crate) fn probe(
             Some((name.to_owned(), value.trim().to_owned()))
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_processor_is_left_out_where_there_are_several() {
+        assert_eq!(all_but_one(0, 7), None);
+        assert_eq!(all_but_one(1, 7), None);
+        assert_eq!(all_but_one(2, 6).as_deref(), Some("1"));
+        assert_eq!(all_but_one(2, 7).as_deref(), Some("0"));
+        assert_eq!(all_but_one(4, 6).as_deref(), Some("0,1,3"));
+    }
 }

@@ -256,12 +256,21 @@ pub(crate) struct Capabilities {
 
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// The recipe, which must be built (not so for --packaging)
+    /// The recipe, which must be built where smoke boots are measured
     #[arg(default_value = "mini")]
     pub(crate) recipe: String,
     /// Measure packaging in both formats, beside the kernel's own targets, instead of smoke boots
     #[arg(long)]
     pub(crate) packaging: bool,
+    /// Measure builds with an empty compiler's cache, with a full one, and of a second recipe of the same source
+    #[arg(long, value_name = "SECOND", conflicts_with = "packaging")]
+    pub(crate) caching: Option<String>,
+    /// Measure builds of the working tree in a folder, cold and after a line of MPTCP's code was changed (and put back)
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["packaging", "caching"])]
+    pub(crate) editing: Option<Utf8PathBuf>,
+    /// Measure how long the plan takes
+    #[arg(long, conflicts_with_all = ["packaging", "caching", "editing"])]
+    pub(crate) planning: bool,
     /// How often each figure is taken; its median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) runs: u32,

@@ -1,11 +1,10 @@
 //! `bench`: this tool against its bars.
 
+mod building;
+
 use std::time::Duration;
 
-use builder::bench;
 use builder::build::lock_result;
-use builder::plan::Planned;
-use builder::project::Project;
 use host::cancel::Cancel;
 use serde::Serialize;
 use smoke::Accelerator;
@@ -21,8 +20,6 @@ use crate::{output, progress};
 const FIRST_CHECKS_BAR: f64 = 1.3;
 /// How long a whole smoke boot of `mini` may take under TCG on 2 processors, in seconds.
 const WHOLE_BAR: f64 = 40.0;
-/// How long the packages of `debian-vm` may take in either format once its objects are there, with 2 jobs, in seconds.
-const PACKAGING_BAR: f64 = 30.0;
 /// How large its initramfs may be, in bytes.
 const INITRAMFS_BAR: f64 = 3e6;
 
@@ -50,7 +47,16 @@ struct Figure {
 pub(crate) fn run(global: &Global, command: &Bench, cancel: &Cancel) -> Result<(), Failure> {
     let project = context::project(global)?;
     if command.packaging {
-        return packaging(global, &project, command, cancel);
+        return building::packaging(global, &project, command, cancel);
+    }
+    if let Some(second) = &command.caching {
+        return building::caching(global, &project, command, second, cancel);
+    }
+    if let Some(folder) = &command.editing {
+        return building::editing(global, &project, command, folder, cancel);
+    }
+    if command.planning {
+        return building::planning(global, &project, command);
     }
     let recipe = project.recipe(&command.recipe)?;
     let _held = lock_result(&project.out(), &recipe.name)?;
@@ -96,46 +102,6 @@ pub(crate) fn run(global: &Global, command: &Bench, cancel: &Cancel) -> Result<(
 
 fn texts(figures: &[Figure]) -> String {
     figures.iter().map(text).collect()
-}
-
-#[derive(Serialize)]
-struct Packaged {
-    jobs: u32,
-    figures: Vec<Figure>,
-}
-
-/// How long packages of a compiled kernel take.
-fn packaging(
-    global: &Global,
-    project: &Project,
-    command: &Bench,
-    cancel: &Cancel,
-) -> Result<(), Failure> {
-    let planned = Planned::load(project, &command.recipe)?;
-    let held = lock_result(&project.out(), &planned.recipe.name)?;
-    let online = Online::open(global, cancel)?;
-    let engine = online.engine()?;
-    let tools = online.tools(project, &engine);
-    let reporter = progress::reporter(global);
-    let times = bench::packaging(tools, &planned, &held, command.runs, CPUS, &*reporter)?;
-    drop(reporter);
-    let figures = times.iter().flat_map(|times| {
-        let format = times.format.extension();
-        let ours = format!(".{format}: from objects to packages");
-        let own = format!(".{format}: the kernel's own target");
-        [
-            seconds(&ours, &times.ours, Some(PACKAGING_BAR)),
-            seconds(&own, &times.own, None),
-        ]
-    });
-    let packaged = Packaged {
-        jobs: CPUS,
-        figures: figures.collect(),
-    };
-    output::result(global, &packaged, |packaged| {
-        let figures = texts(&packaged.figures);
-        format!("{} with {} jobs\n{figures}", command.recipe, packaged.jobs)
-    })
 }
 
 fn figures(times: &Times) -> Vec<Figure> {
@@ -193,6 +159,7 @@ fn median(values: &[f64]) -> f64 {
 fn text(figure: &Figure) -> String {
     let number = |value: f64| match figure.unit {
         "bytes" => format!("{value:.0}"),
+        "s" if value < 0.1 => format!("{value:.4}"),
         _ => format!("{value:.2}"),
     };
     let mut text = format!(

@@ -157,13 +157,17 @@ fn tar_member<R: Read>(entry: &mut tar::Entry<'_, R>) -> io::Result<Member> {
         name(header.username_bytes()),
         name(header.groupname_bytes()),
     );
-    let (uid, gid) = (header.uid()?, header.gid()?);
+    // Empty fields are no numbers, and some archives have them.
+    let (uid, gid) = (
+        header.uid().unwrap_or_default(),
+        header.gid().unwrap_or_default(),
+    );
     Ok(Member {
         path: path(&entry.path_bytes()),
         kind: header.entry_type().as_byte().into(),
-        mode: header.mode()?,
+        mode: header.mode().unwrap_or_default(),
         owner: format!("{uid}:{gid} {user}:{group}"),
-        time: header.mtime()?,
+        time: header.mtime().unwrap_or_default(),
         link: header
             .link_name_bytes()
             .map_or(String::new(), |it| text(&it)),

@@ -206,7 +206,7 @@ fn is_absolute_path(bytes: &[u8], at: usize) -> bool {
     };
     let option = word.get(..first).unwrap_or_default();
     let is_absolute = option.is_empty() || option.starts_with(b"-");
-    let folders = word.iter().filter(|byte| **byte == b'/').count();
+    let folders = word.split(|byte| *byte == b'/').skip(1).count();
     is_absolute && first < at && folders > 1
 }
 

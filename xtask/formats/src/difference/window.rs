@@ -71,7 +71,7 @@ fn find(a: &mut dyn Read, b: &mut dyn Read) -> io::Result<Option<Window>> {
         fill(b, &mut right, CHUNK)?;
         let same = left.iter().zip(&right).take_while(|(a, b)| a == b).count();
         let common = left.get(..same).unwrap_or_default();
-        line += common.iter().filter(|byte| **byte == b'\n').count() as u64;
+        line += common.split(|byte| *byte == b'\n').skip(1).count() as u64;
         has_nul |= common.contains(&0);
         offset += same as u64;
         tail.extend_from_slice(common);

@@ -2,8 +2,7 @@
 //!
 //! The rules follow the kernel's own `Documentation/kbuild/reproducible-builds.rst` and what its build files do.
 //! Some symbols that are often named beside them have no rule: `IKHEADERS` packs its files sorted and with
-//! `KBUILD_BUILD_TIMESTAMP` (since Linux 5.4), `IKCONFIG` and `MODULE_COMPRESS` pack without times, and the other GCC
-//! plugins draw no random numbers.
+//! `KBUILD_BUILD_TIMESTAMP` (since Linux 5.4), `IKCONFIG` and `MODULE_COMPRESS` pack without times.
 
 use std::fmt;
 
@@ -75,6 +74,12 @@ const RULES: &[Rule] = &[
     on(
         &["GCC_PLUGIN_LATENT_ENTROPY"],
         "the compiler puts random numbers into the code",
+        "set it to n",
+    ),
+    // "Structure randomisation" above, and scripts/gcc-plugins/Makefile.
+    on(
+        &["GCC_PLUGINS"],
+        "plugins that are compiled beside the kernel rewrite its code; some draw random numbers",
         "set it to n",
     ),
     // scripts/Makefile.btf, before Linux 6.10 scripts/pahole-flags.sh: `-j` from pahole 1.22 on. Debian's 6.12 asks
@@ -266,7 +271,7 @@ mod tests {
     #[test]
     fn what_only_sounds_like_it_is_no_finding() {
         let text = "CONFIG_MODULE_SIG=y\nCONFIG_MODULE_SIG_HASH=\"sha256\"\nCONFIG_RANDSTRUCT_NONE=y\n\
-                    CONFIG_DEBUG_INFO_NONE=y\nCONFIG_GCC_PLUGINS=y\nCONFIG_GCC_PLUGIN_STACKLEAK=y\n\
+                    CONFIG_DEBUG_INFO_NONE=y\n\
                     CONFIG_IKCONFIG=m\nCONFIG_IKHEADERS=m\nCONFIG_RANDOMIZE_BASE=y\nCONFIG_BUILD_SALT=\"6.12\"\n\
                     CONFIG_RD_LZO=y\nCONFIG_KERNEL_ZSTD=y\nCONFIG_EXTRA_FIRMWARE_DIR=\"/lib/firmware\"\n\
                     CONFIG_LOCALVERSION=\"-mptcp\"\n";
