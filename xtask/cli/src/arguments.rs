@@ -130,6 +130,10 @@ pub(crate) struct Config {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub(crate) struct Build {
     /// The recipe's name
     pub(crate) recipe: String,

@@ -276,6 +276,28 @@ fn what_is_kept_is_found_again_unless_it_is_of_another_plan_or_incremental() {
 }
 
 #[test]
+fn what_did_not_come_out_the_same_is_not_used() {
+    let (folder, told) = (Folder::new(), Told::default());
+    let finished = folder.result("mini");
+    let id = finished.manifest.plan_id;
+    let report = finished.path.join(REPORT);
+    let found = || look(&finished.path, &id, Origin::There, &told).is_some();
+    assert!(found(), "without a report");
+    fs::write(&report, "{\"verdict\": \"identical\"}").unwrap();
+    assert!(found());
+    assert_eq!(told.take(), "");
+    for text in ["{\"verdict\": \"different\"}", "{}", ""] {
+        fs::write(&report, text).unwrap();
+        assert!(!found(), "{text}");
+        let warning = told.take();
+        assert!(
+            warning.contains("it did not come out the same"),
+            "{warning}"
+        );
+    }
+}
+
+#[test]
 fn a_cache_that_cannot_be_written_is_told_and_done_without() {
     let (folder, told) = (Folder::new(), Told::default());
     let finished = folder.result("mini");
