@@ -215,6 +215,8 @@ pub(crate) struct Place {
     pub(crate) served: Served,
     /// The plans that it built.
     plans: BTreeSet<String>,
+    /// The volumes of the sources that it built from.
+    sources: BTreeSet<String>,
 }
 
 impl Place {
@@ -231,6 +233,7 @@ impl Place {
             ready,
             served,
             plans: BTreeSet::new(),
+            sources: BTreeSet::new(),
         }
     }
 
@@ -244,6 +247,9 @@ impl Place {
         if let Some(plan) = plan {
             self.remember(plan);
         }
+        let source = &told["manifest"]["plan"]["source"];
+        self.sources
+            .extend(source.is_object().then(|| source_volume(source)));
         run
     }
 
@@ -294,6 +300,12 @@ pub(crate) fn packages(result: &Path) -> BTreeMap<String, Vec<u8>> {
     packages
 }
 
+/// The volume of a locked source.
+fn source_volume(source: &Value) -> String {
+    let digest = Sha256::of(canonical_json(source));
+    format!("mptcp-kernels-source-{digest}")
+}
+
 /// Where the cache keeps the result of a plan.
 pub(crate) fn cached(plan: &str) -> PathBuf {
     cache().join("results").join(plan)
@@ -304,6 +316,9 @@ impl Drop for Place {
         for plan in &self.plans {
             // What was never kept, or is forgotten, is not there.
             let _ = fs::remove_dir_all(cached(plan));
+        }
+        for volume in &self.sources {
+            engine::remove_volume(volume);
         }
         for volume in engine::all_volumes() {
             if volume.starts_with("mptcp-kernels-source-own-toy.") {
@@ -341,18 +356,13 @@ fn a_toy_kernel_is_fetched_once_and_packaged_the_same_each_time() {
     check_image(&packages);
 
     // Without the server and without the tree.
-    let source = &manifest["plan"]["source"];
-    let volume = format!(
-        "mptcp-kernels-source-{}",
-        Sha256::of(canonical_json(source))
-    );
+    let volume = source_volume(&manifest["plan"]["source"]);
     assert!(engine::all_volumes().contains(&volume), "{volume} is there");
     engine::remove_volume(&volume);
     assert!(!engine::all_volumes().contains(&volume), "{volume} is gone");
     let elsewhere = place.ready.scratch.beside("elsewhere");
     place.served = Served::at(&elsewhere);
     let (again, packages_again, raw_again) = place.build(&[]);
-    engine::remove_volume(&volume);
     assert_eq!(again, manifest);
     assert!(packages == packages_again, "other packages");
     // As the tree makes them, no package is like its other self.
