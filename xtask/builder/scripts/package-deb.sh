@@ -48,6 +48,10 @@ repack() {
         rm -f "$folder/usr/src/linux-headers-$release/tools/objtool/fixdep"
         ;;
     esac
+    # Before 5.4, kbuild leaves there what it installed, and from where.
+    if [ -d "$folder/usr/include" ]; then
+        find "$folder/usr/include" \( -name .install -o -name ..install.cmd \) -delete
+    fi
     # gzip keeps name and time of what it packs.
     for changelog in "$folder"/usr/share/doc/*/changelog*.gz; do
         gunzip "$changelog"

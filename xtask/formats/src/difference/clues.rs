@@ -198,14 +198,15 @@ fn is_temporary(bytes: &[u8], at: usize) -> bool {
     (in_folder || stem.ends_with(b"tmp.")) && left + right >= 6
 }
 
-/// A path from the root on, of which some part stands at the place.
+/// A path from the root on, of which some part stands at the place; an option may stand before it, or what kbuild
+/// calls the variables of its `.cmd` files (`cmd_/build/x.o`).
 fn is_absolute_path(bytes: &[u8], at: usize) -> bool {
     let (word, at) = path(bytes, at);
     let Some(first) = word.iter().position(|byte| *byte == b'/') else {
         return false;
     };
     let option = word.get(..first).unwrap_or_default();
-    let is_absolute = option.is_empty() || option.starts_with(b"-");
+    let is_absolute = option.is_empty() || option.starts_with(b"-") || option.ends_with(b"_");
     let folders = word.split(|byte| *byte == b'/').skip(1).count();
     is_absolute && first < at && folders > 1
 }

@@ -101,6 +101,7 @@ fn paths_are_told() {
         ("\0/build/a/net/x.c\0", "\0/build/b/net/x.c\0"),
         ("/home/joe/linux/x.c", "/build/linux/x.c"),
         ("-I/home/a/include x", "-I/home/b/include x"),
+        ("cmd_/build/x/.install := :", "cmd_/another/x/.install := :"),
     ] {
         assert_eq!(cause(a, b), Cause::Path, "{a}");
     }
