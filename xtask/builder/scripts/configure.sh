@@ -6,7 +6,8 @@ umask 022
 mkdir -p "$WORKSHOP/kernel"
 # merge_config.sh writes temporary files into the current directory.
 cd "$WORKSHOP/kernel"
-kbuild() { make -C /source/tree O="$WORKSHOP/kernel" "$@"; }
+# Before 6.3, kconfig's own programs travel in the headers' packages, so they are linked as tools.sh has it.
+kbuild() { make -C /source/tree O="$WORKSHOP/kernel" HOSTLDFLAGS=-static "$@"; }
 
 if [ -n "${CONFIG_TARGET:-}" ]; then
     kbuild "$CONFIG_TARGET"
