@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::engine;
-use crate::prepared::{Ready, cache};
+use crate::prepared::{Host, Ready, cache};
 use crate::support::Scratch;
 
 /// How often something awaited is looked at.
@@ -206,7 +206,6 @@ fn a_killed_build_leaves_nothing_that_looks_finished() {
         panic!("no container compiled\n{}", living.wait(BUILD).text());
     };
 
-    // The next command that connects reaps. This one has nothing else to do.
     let busy = other
         .scratch
         .xtask(&["build", "mini", "--no-smoke"])
@@ -217,6 +216,8 @@ fn a_killed_build_leaves_nothing_that_looks_finished() {
         "{}",
         busy.stderr
     );
+    // Whoever connects next reaps.
+    drop(Host::open(&other));
     assert_eq!(
         dead.left(),
         Vec::<String>::new(),
