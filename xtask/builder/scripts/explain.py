@@ -10,6 +10,15 @@ import sys
 import kconfiglib
 
 
+class Kconfig(kconfiglib.Kconfig):
+    """What all versions of kconfiglib can read: those of Debian 12 and older know `modules` by its old name alone."""
+
+    __slots__ = ()
+
+    def _tokenize(self, s):
+        return super()._tokenize("option modules\n" if s.strip() == "modules" else s)
+
+
 def with_value(item):
     """A symbol of an expression together with its value."""
     text = kconfiglib.standard_sc_expr_str(item)
@@ -46,7 +55,7 @@ def explain(kconfig, name):
 
 
 def main():
-    kconfig = kconfiglib.Kconfig("Kconfig", warn=False)
+    kconfig = Kconfig("Kconfig", warn=False)
     kconfig.load_config(sys.argv[1])
     for name in sys.argv[2:]:
         print(json.dumps(explain(kconfig, name)))

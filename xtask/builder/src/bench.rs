@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use host::clock::Stopwatch;
-use model::manifest::CompilerCache;
+use model::manifest::{Artifact, CompilerCache};
 use model::plan::{Identity, environment};
 use model::recipe::PackageFormat;
 
@@ -93,11 +93,11 @@ pub struct Caching {
     pub second_cache: Option<CompilerCache>,
 }
 
-/// Builds `planned` with an empty compiler's cache and with a full one, and then `second`, in a cache of its own. There
-/// is no result.
+/// Builds `planned` with an empty compiler's cache and with a full one, and then `second`, in a cache of its own. What
+/// was compiled from scratch, and `second`, stay as results.
 ///
 /// # Errors
-/// As those of a build.
+/// As those of a build; and where the cache gave other bytes, because then its time is worth nothing.
 pub fn caching(
     tools: Tools<'_>,
     planned: &Planned,
@@ -115,21 +115,41 @@ pub fn caching(
     let timed = |planned: &Planned| {
         let watch = Stopwatch::start();
         let made = make(tools, planned, how, Surroundings::usual(), reporter)?;
-        Ok::<_, BuildError>((watch.elapsed(), made.run.compiler_cache))
+        Ok::<_, BuildError>((watch.elapsed(), made))
     };
     // What all builds of these recipes on one host do once is not what is measured.
     prepare(tools, &[planned, second], reporter)?;
-    let (cold, _) = timed(planned)?;
-    let (full, full_cache) = timed(planned)?;
-    let (second, second_cache) = timed(second)?;
+    let (cold, from_scratch) = timed(planned)?;
+    let (full, cached) = timed(planned)?;
+    same_bytes(&from_scratch.manifest.artifacts, &cached.manifest.artifacts)?;
+    from_scratch.publish(tools, reporter)?;
+    let (second, of_second) = timed(second)?;
+    let second_cache = of_second.publish(tools, reporter)?.run.compiler_cache;
     tools.engine.remove_volume(&ccache::bench_volume())?;
     Ok(Caching {
         cold,
         full,
-        full_cache,
+        full_cache: cached.run.compiler_cache,
         second,
         second_cache,
     })
+}
+
+/// A cache that changes bytes is no quicker way to the same packages.
+fn same_bytes(
+    from_scratch: &BTreeMap<String, Artifact>,
+    cached: &BTreeMap<String, Artifact>,
+) -> Result<(), BuildError> {
+    let others = from_scratch.iter();
+    let others = others.filter(|(name, artifact)| cached.get(*name) != Some(artifact));
+    let others: Vec<_> = others.map(|(name, _)| name.as_str()).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    Err(BuildError::Unexpected(format!(
+        "with the compiler's cache, {} came out with other bytes than without",
+        others.join(", ")
+    )))
 }
 
 /// Downloads, containers and source volumes.
@@ -237,4 +257,30 @@ fn environment_for(
         recipe: recipe.name.clone(),
     })?;
     Ok(environment(&recipe, &identity))
+}
+
+#[cfg(test)]
+mod tests {
+    use host::category::Category;
+    use model::digest::Sha256;
+
+    use super::*;
+
+    #[test]
+    fn a_cache_that_changes_bytes_is_not_measured() {
+        let artifact = |text: &str| Artifact {
+            size: 1,
+            sha256: Sha256::of(text),
+            control: None,
+        };
+        let artifacts = |image: &str| {
+            let files = [("config", artifact("c")), ("image.deb", artifact(image))];
+            BTreeMap::from(files.map(|(name, artifact)| (name.to_owned(), artifact)))
+        };
+        assert!(same_bytes(&artifacts("a"), &artifacts("a")).is_ok());
+        let error = same_bytes(&artifacts("a"), &artifacts("b")).unwrap_err();
+        assert_eq!(error.category(), Category::Verification);
+        assert!(error.to_string().contains("image.deb"), "{error}");
+        assert!(same_bytes(&artifacts("a"), &BTreeMap::new()).is_err());
+    }
 }

@@ -119,20 +119,7 @@ pub fn build(
     {
         return Ok(found);
     }
-    let made = make(tools, planned, how, Surroundings::usual(), reporter)?;
-    let Made {
-        draft,
-        manifest,
-        run,
-    } = made;
-    let finished = Finished {
-        path: draft.publish(&manifest.plan_id)?,
-        manifest,
-        run,
-        origin: Origin::Built,
-    };
-    finished::keep(tools.engine.cache(), &finished, reporter);
-    Ok(finished)
+    make(tools, planned, how, Surroundings::usual(), reporter)?.publish(tools, reporter)
 }
 
 /// The result of `planned` that is there already, if one is, whose every byte was read. It costs no engine.
@@ -154,6 +141,29 @@ pub(crate) struct Made {
     pub(crate) draft: Draft,
     pub(crate) manifest: Manifest,
     pub(crate) run: Run,
+}
+
+impl Made {
+    /// Puts it in its place, and a copy into the cache.
+    pub(crate) fn publish(
+        self,
+        tools: Tools<'_>,
+        reporter: &dyn Reporter,
+    ) -> Result<Finished, BuildError> {
+        let Self {
+            draft,
+            manifest,
+            run,
+        } = self;
+        let finished = Finished {
+            path: draft.publish(&manifest.plan_id)?,
+            manifest,
+            run,
+            origin: Origin::Built,
+        };
+        finished::keep(tools.engine.cache(), &finished, reporter);
+        Ok(finished)
+    }
 }
 
 /// Builds `planned` in these surroundings.

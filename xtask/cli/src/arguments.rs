@@ -266,7 +266,8 @@ pub(crate) struct Bench {
     /// Measure packaging in both formats, beside the kernel's own targets, instead of smoke boots
     #[arg(long)]
     pub(crate) packaging: bool,
-    /// Measure builds with an empty compiler's cache, with a full one, and of a second recipe of the same source
+    /// Measure builds with an empty compiler's cache, with a full one, and of a second recipe of the same source; the
+    /// results stay
     #[arg(long, value_name = "SECOND", conflicts_with = "packaging")]
     pub(crate) caching: Option<String>,
     /// Measure builds of the working tree in a folder, cold and after a line of MPTCP's code was changed (and put back)
