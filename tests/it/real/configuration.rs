@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 
 use crate::prepared::{Ready, assert_says, squeezed};
 use crate::support::Scratch;
+use crate::toy_kernel::{Place, toy};
 
 /// Each line is wrong in another way; the empty lines keep their explanations apart.
 const WRONG: &str = "
@@ -97,6 +98,40 @@ fn configuration_is_checked_both_ways() {
         run.stderr
     );
     assert!(run.stdout.is_empty(), "{}", run.stdout);
+}
+
+/// Kconfig as Linux 6 writes it: older kconfiglibs know `modules` by another name.
+const KCONFIG: &str = "mainmenu \"A toy\"
+
+config MODULES
+\tbool \"Modules\"
+\tmodules
+
+config DRIVER
+\ttristate \"A driver\"
+\tdepends on MODULES
+";
+
+#[test]
+#[ignore = "needs a container engine"]
+fn what_older_containers_refuse_of_linux_6_is_explained() {
+    let mut place = Place::new();
+    let fragment = "recipes/config/toy.config";
+    let scratch = &place.ready.scratch;
+    scratch.write(fragment, scratch.read(fragment) + "CONFIG_DRIVER=m\n");
+    let without_driver =
+        "#!/bin/sh\nset -eu\nshift 3\ngrep -hv DRIVER \"$@\" > merged\nmv merged .config\n";
+    let kernel = toy().with("Kconfig", KCONFIG);
+    let kernel = kernel.entry("scripts/kconfig/merge_config.sh", "100755", without_driver);
+    let source = place.source("kconfig", &kernel);
+    let run = place.run(&["check", "--configure", "toy", "--source", &source]);
+    let run = run.expect_code(1);
+    assert_says(
+        &run.stderr,
+        "DRIVER was wanted, but dropped: wanted m, found n",
+    );
+    assert_says(&run.stderr, "defined as tristate at Kconfig:7");
+    assert_says(&run.stderr, "depends on MODULES (=n)");
 }
 
 #[test]
