@@ -23,7 +23,7 @@ const MEMORY_FOR_OBJECTS: u64 = 12 << 30;
 fn excuse(engine: &EngineInfo, variation: &str) -> Option<&'static str> {
     match variation {
         "processors" if engine.cpus == 1 => Some("the engine has one processor"),
-        "file system" | "directory order" if engine.memory < MEMORY_FOR_OBJECTS => {
+        "file system" if engine.memory < MEMORY_FOR_OBJECTS => {
             Some("the engine has too little memory for objects in it")
         }
         _ => None,

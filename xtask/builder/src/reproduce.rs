@@ -31,7 +31,7 @@ const VARIATIONS: [(&str, &str); 12] = [
     ("processors", "cpuset of the container"),
     ("path", "mount point of the volume that is written to"),
     ("file system", "volume in memory"),
-    ("directory order", "volume in memory"),
+    ("directory order", "preloaded library"),
     ("user", "user of the container"),
     ("umask", "around the steps, which set their own"),
     ("host name", "name of the container's host"),
