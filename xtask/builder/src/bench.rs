@@ -18,6 +18,7 @@ use crate::error::BuildError;
 use crate::objects;
 use crate::plan::Planned;
 use crate::report::Reporter;
+use crate::reproduce::compared;
 use crate::source::OwnSource;
 use crate::surroundings::Surroundings;
 
@@ -140,9 +141,15 @@ fn same_bytes(
     from_scratch: &BTreeMap<String, Artifact>,
     cached: &BTreeMap<String, Artifact>,
 ) -> Result<(), BuildError> {
-    let others = from_scratch.iter();
-    let others = others.filter(|(name, artifact)| cached.get(*name) != Some(artifact));
-    let others: Vec<_> = others.map(|(name, _)| name.as_str()).collect();
+    let digests = |artifacts: &BTreeMap<String, Artifact>| {
+        let artifacts = artifacts.iter();
+        artifacts
+            .map(|(name, artifact)| (name.clone(), artifact.sha256))
+            .collect()
+    };
+    let mut files = compared(&digests(from_scratch), &digests(cached));
+    files.retain(|_, compared| !compared.is_same());
+    let others: Vec<_> = files.into_keys().collect();
     if others.is_empty() {
         return Ok(());
     }
@@ -282,5 +289,6 @@ mod tests {
         assert_eq!(error.category(), Category::Verification);
         assert!(error.to_string().contains("image.deb"), "{error}");
         assert!(same_bytes(&artifacts("a"), &BTreeMap::new()).is_err());
+        assert!(same_bytes(&BTreeMap::new(), &artifacts("a")).is_err());
     }
 }

@@ -213,7 +213,8 @@ fn compare(planned: &Planned, first: &Finished, made: &Made) -> Result<Reproduct
     })
 }
 
-fn compared(
+/// The files of two results, side by side.
+pub(crate) fn compared(
     first: &BTreeMap<String, Sha256>,
     second: &BTreeMap<String, Sha256>,
 ) -> BTreeMap<String, Compared> {
