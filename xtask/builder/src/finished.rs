@@ -104,6 +104,12 @@ impl Finished {
         })
     }
 
+    /// Whether it came out the same when it was built again; `None` where nobody tried.
+    pub fn reproduced(&self) -> Option<bool> {
+        let report = self.path.join(REPORT);
+        report.exists().then(|| !came_out_different(&self.path))
+    }
+
     /// The files that `SHA256SUMS` covers, and their digests.
     pub(crate) fn files(&self) -> Result<BTreeMap<String, Sha256>, BuildError> {
         let text = read(&self.path.join(CHECKSUMS)).map_err(BuildError::Unexpected)?;

@@ -1,7 +1,11 @@
 //! The command line.
 
+mod release;
+
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use release::{Keys, KeysFolder, NewKeys, Release, Verify};
 
 /// Reproducible MPTCP kernel packages.
 ///
@@ -71,6 +75,13 @@ pub(crate) enum Command {
     Smoke(Smoke),
     /// Compare what two booted kernels can do
     Capabilities(Capabilities),
+    /// Make signed apt and dnf repositories out of finished results
+    Release(Release),
+    /// Make, show and check the keys that sign releases
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Check a release without trusting whoever made it, and build it again on request
+    Verify(Verify),
     /// Measure this tool against its bars
     Bench(Bench),
     /// Remove results, and on request caches

@@ -6,12 +6,15 @@ mod capabilities;
 mod check;
 mod clean;
 mod config;
+mod keys;
 mod list;
 mod lock;
+mod release;
 mod reproduce;
 mod show;
 mod smoke;
 mod test;
+mod verify;
 
 use host::cancel::Cancel;
 
@@ -31,6 +34,9 @@ pub(crate) fn run(arguments: &Arguments, cancel: &Cancel) -> Result<(), Failure>
         Command::Reproduce(command) => reproduce::run(global, command, cancel),
         Command::Smoke(command) => smoke::run(global, command, cancel),
         Command::Capabilities(command) => capabilities::run(global, command),
+        Command::Release(command) => release::run(global, command, cancel),
+        Command::Keys(command) => keys::run(global, command),
+        Command::Verify(command) => verify::run(global, command, cancel),
         Command::Bench(command) => bench::run(global, command, cancel),
         Command::Clean(command) => clean::run(global, command, cancel),
         Command::Test(command) => test::run(global, command, cancel),

@@ -13,6 +13,8 @@ use host::process::ProcessError;
 use host::session::SessionError;
 use host::store::StoreError;
 use miette::Diagnostic;
+use release::error::ReleaseError;
+use release::keys::KeyError;
 use smoke::error::SmokeError;
 
 /// Why a command failed.
@@ -60,6 +62,9 @@ pub(crate) enum Failure {
         what: String,
         help: String,
     },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Release(#[from] ReleaseError),
     #[error("recipe `{recipe}` is not built")]
     #[diagnostic(help("run `cargo xtask build {recipe}`"))]
     NotBuilt { recipe: String },
@@ -73,6 +78,12 @@ pub(crate) enum Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::Build(error.into())
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::Release(error.into())
     }
 }
 
@@ -96,6 +107,7 @@ impl Failure {
             Self::Signal(error) => error.category(),
             Self::Process(error) => error.category(),
             Self::NoSmoke(error) => error.category(),
+            Self::Release(error) => error.category(),
             Self::Tests { .. } | Self::NotBuilt { .. } | Self::NoVerdict { .. } => Category::Input,
             Self::Different { .. } => Category::Verification,
             Self::Usage(..) | Self::Smoke { .. } => return None,

@@ -1,4 +1,4 @@
-//! Dates of apt metadata: RFC 1123 in, Unix seconds between, RFC 3339 out.
+//! Dates of apt metadata: RFC 1123 in and out, Unix seconds between, RFC 3339 for people.
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
@@ -9,7 +9,7 @@ pub(crate) const CLOCK_SKEW: u64 = 600;
 /// Unix seconds of a date like `Sat, 12 Sep 2026 07:55:41 UTC`; `None` where it is something else.
 ///
 /// Only UTC is accepted, as apt does.
-pub(crate) fn parse_rfc1123(text: &str) -> Option<u64> {
+pub fn parse_rfc1123(text: &str) -> Option<u64> {
     let (local, zone) = text.trim().rsplit_once(' ')?;
     if !matches!(zone, "UTC" | "GMT" | "Z" | "+0000") {
         return None;
@@ -18,12 +18,21 @@ pub(crate) fn parse_rfc1123(text: &str) -> Option<u64> {
     u64::try_from(zoned.timestamp().as_second()).ok()
 }
 
+/// RFC 1123 text of Unix seconds, as apt writes it; the bare number where no calendar reaches that far.
+pub fn rfc1123(unix: u64) -> String {
+    calendar(unix).map_or_else(
+        || unix.to_string(),
+        |timestamp| timestamp.strftime("%a, %d %b %Y %H:%M:%S UTC").to_string(),
+    )
+}
+
 /// RFC 3339 text of Unix seconds; the bare number where no calendar reaches that far.
-pub(crate) fn rfc3339(unix: u64) -> String {
-    i64::try_from(unix)
-        .ok()
-        .and_then(|seconds| Timestamp::from_second(seconds).ok())
-        .map_or_else(|| unix.to_string(), |timestamp| timestamp.to_string())
+pub fn rfc3339(unix: u64) -> String {
+    calendar(unix).map_or_else(|| unix.to_string(), |timestamp| timestamp.to_string())
+}
+
+fn calendar(unix: u64) -> Option<Timestamp> {
+    Timestamp::from_second(i64::try_from(unix).ok()?).ok()
 }
 
 #[cfg(test)]
@@ -36,6 +45,7 @@ mod tests {
         assert_eq!(unix, Some(1_789_199_741));
         assert_eq!(rfc3339(1_789_199_741), "2026-09-12T07:55:41Z");
         assert_eq!(parse_rfc1123("Sat, 12 Sep 2026 07:55:41 +0000"), unix);
+        assert_eq!(rfc1123(1_789_199_741), "Sat, 12 Sep 2026 07:55:41 UTC");
         assert_eq!(rfc3339(u64::MAX), u64::MAX.to_string());
     }
 

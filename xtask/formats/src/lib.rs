@@ -26,5 +26,5 @@ pub mod testing;
 pub mod version;
 
 mod archive_path;
-mod dates;
+pub mod dates;
 mod metered;

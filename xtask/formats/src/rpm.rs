@@ -11,6 +11,7 @@ mod fields;
 mod files;
 pub(crate) mod header;
 mod payload;
+mod signature;
 mod tag;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use header::{Header, Section};
 
 pub use error::{DigestMismatch, RpmError};
 pub use files::File;
+pub use signature::{Head, SignatureError};
 
 /// How every package begins.
 pub const MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];

@@ -53,6 +53,8 @@ pub struct Directories {
     pub cache: Utf8PathBuf,
     /// The user's configuration.
     pub config: Utf8PathBuf,
+    /// What is remembered from one run to the next, and is no cache.
+    pub state: Utf8PathBuf,
 }
 
 impl Directories {
@@ -66,7 +68,7 @@ impl Directories {
 
     /// The directories that follow from the variables that `lookup` knows: the cache from
     /// `MPTCP_KERNELS_CACHE`, `XDG_CACHE_HOME` or `HOME`, the configuration from `XDG_CONFIG_HOME`
-    /// or `HOME`. Relative XDG paths are ignored, as the XDG specification wants it.
+    /// or `HOME`, the state from `XDG_STATE_HOME` or `HOME`. Relative XDG paths are ignored, as the XDG specification wants it.
     ///
     /// # Errors
     /// When no variable names an absolute path, or `MPTCP_KERNELS_CACHE` a relative one.
@@ -97,6 +99,7 @@ impl Directories {
         Ok(Self {
             cache,
             config: user_folder("configuration", "XDG_CONFIG_HOME", ".config")?,
+            state: user_folder("state", "XDG_STATE_HOME", ".local/state")?,
         })
     }
 

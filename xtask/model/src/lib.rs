@@ -13,6 +13,7 @@ pub mod mptcp;
 pub mod names;
 pub mod plan;
 pub mod recipe;
+pub mod release;
 pub mod smoke;
 pub mod source;
 pub mod strict;

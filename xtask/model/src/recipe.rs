@@ -82,7 +82,7 @@ pub enum Line {
 }
 
 /// The distribution and release that packages are for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// The distribution, such as `debian`.
     pub distribution: Name,

@@ -3,7 +3,7 @@
 use std::fs;
 
 use camino::Utf8PathBuf;
-use model::smoke::capabilities::{Difference, Kind, compare};
+use model::smoke::capabilities::{Difference, compare};
 use model::smoke::{Smoke, Verdict};
 use serde::Serialize;
 use smoke::result;
@@ -72,17 +72,6 @@ fn load(global: &Global, name: &str) -> Result<Smoke, Failure> {
     Ok(smoke)
 }
 
-fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Sysctl => "sysctl",
-        Kind::Default => "default of",
-        Kind::CongestionControl => "congestion control",
-        Kind::PathManager => "path manager",
-        Kind::Scheduler => "scheduler",
-        Kind::Counter => "counter",
-    }
-}
-
 fn text(compared: &Compared) -> String {
     let mut text = String::new();
     for (letter, side) in [("A", &compared.a), ("B", &compared.b)] {
@@ -105,7 +94,7 @@ fn text(compared: &Compared) -> String {
         let absent = "absent".to_owned();
         text.push_str(&format!(
             "{} {}: A {}, B {}\n",
-            kind(difference.kind),
+            difference.kind.name(),
             difference.name,
             difference.a.as_ref().unwrap_or(&absent),
             difference.b.as_ref().unwrap_or(&absent)

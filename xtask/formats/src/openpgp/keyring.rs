@@ -62,6 +62,16 @@ impl Keyring {
             .collect()
     }
 
+    /// The one key of this fingerprint, in upper-case hexadecimal digits, if it is among them.
+    #[must_use]
+    pub fn only(&self, fingerprint: &str) -> Option<Self> {
+        let is_it = |key: &&SignedPublicKey| format!("{:X}", key.fingerprint()) == fingerprint;
+        let certificate = self.certificates.iter().find(is_it)?.clone();
+        Some(Self {
+            certificates: vec![certificate],
+        })
+    }
+
     /// Verifies a cleartext-signed message, such as an `InRelease` file, at `now_unix` in Unix seconds.
     ///
     /// One good signature is enough; signatures by keys outside of the keyring are ignored. Good is one by
@@ -79,25 +89,47 @@ impl Keyring {
         check_size(inrelease.len(), MAX_MESSAGE)?;
         let frame = Frame::parse(utf8(inrelease)?)?;
         let signatures = parse_signatures(frame.armor)?;
-        let signers = self.good_signers(&signatures, &frame.text, now_unix)?;
+        let signed = frame.text.replace('\n', "\r\n");
+        let signed = (SignatureType::Text, signed.as_bytes());
+        let signers = self.good_signers(&signatures, signed, now_unix)?;
         Ok(Verified {
             text: format!("{}\n", frame.text),
             signers,
         })
     }
 
+    /// Verifies a signature that stands beside `data`, armored (such as `Release.gpg`) or binary (as in an RPM
+    /// package), at `now_unix` in Unix seconds; what is good is the same as for [`Keyring::verify_inrelease`].
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenPgpError`].
+    pub fn verify_detached(
+        &self,
+        data: &[u8],
+        signature: &[u8],
+        now_unix: u64,
+    ) -> Result<Vec<String>, OpenPgpError> {
+        check_size(signature.len(), MAX_KEYRING)?;
+        let signatures = match signature.first() {
+            Some(first) if first & 0x80 != 0 => parse_binary_signatures(signature)?,
+            _ => parse_signatures(utf8(signature)?)?,
+        };
+        self.good_signers(&signatures, (SignatureType::Binary, data), now_unix)
+    }
+
+    /// The signers whose signatures of this type over these bytes are good.
     fn good_signers(
         &self,
         signatures: &[Signature],
-        text: &str,
+        signed: (SignatureType, &[u8]),
         now: u64,
     ) -> Result<Vec<String>, OpenPgpError> {
-        let signed = text.replace('\n', "\r\n");
         let (mut signers, mut first_error) = (Vec::new(), None);
         for signature in signatures {
             for candidate in self.issuers_of(signature) {
                 let key = format!("{:X}", candidate.fingerprint());
-                match judge(signature, &candidate, signed.as_bytes(), now) {
+                match judge(signature, &candidate, signed, now) {
                     Ok(()) if !signers.contains(&key) => signers.push(key),
                     Ok(()) => {}
                     Err(error) => first_error = first_error.or(Some(error)),
@@ -180,6 +212,18 @@ fn parse_signatures(armor: &str) -> Result<Vec<Signature>, OpenPgpError> {
     let malformed = |error| OpenPgpError::MalformedSignature(reason(&error));
     let (parsed, _) =
         DetachedSignature::from_armor_many_buf(armor.as_bytes()).map_err(malformed)?;
+    bounded(parsed)
+}
+
+fn parse_binary_signatures(bytes: &[u8]) -> Result<Vec<Signature>, OpenPgpError> {
+    let malformed = |error| OpenPgpError::MalformedSignature(reason(&error));
+    bounded(DetachedSignature::from_bytes_many(bytes).map_err(malformed)?)
+}
+
+fn bounded(
+    parsed: impl Iterator<Item = pgp::errors::Result<DetachedSignature>>,
+) -> Result<Vec<Signature>, OpenPgpError> {
+    let malformed = |error| OpenPgpError::MalformedSignature(reason(&error));
     let mut signatures = Vec::new();
     for signature in parsed {
         signatures.push(signature.map_err(malformed)?.signature);
@@ -198,11 +242,11 @@ fn reason(error: &pgp::errors::Error) -> String {
     text.escape_debug().to_string()
 }
 
-/// Whether `signature`, which names `key` as its issuer, makes `text` trusted.
+/// Whether `signature`, which names `key` as its issuer, makes bytes trusted that are signed by this type.
 fn judge(
     signature: &Signature,
     key: &Candidate<'_>,
-    text: &[u8],
+    (kind, signed): (SignatureType, &[u8]),
     now: u64,
 ) -> Result<(), OpenPgpError> {
     let name = || format!("{:X}", key.fingerprint());
@@ -210,8 +254,11 @@ fn judge(
         key: name(),
         reason,
     };
-    if signature.typ() != Some(SignatureType::Text) {
-        return Err(unusable("expected a signature of a text"));
+    if signature.typ() != Some(kind) {
+        return Err(unusable(match kind {
+            SignatureType::Text => "expected a signature of a text",
+            _ => "expected a signature of bytes",
+        }));
     }
     let hash = signature
         .hash_alg()
@@ -222,7 +269,7 @@ fn judge(
             hash: hash.to_string(),
         });
     }
-    if !key.has_signed(signature, text) {
+    if !key.has_signed(signature, signed) {
         return Err(OpenPgpError::BadSignature { key: name() });
     }
     let created = signature

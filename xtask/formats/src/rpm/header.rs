@@ -17,15 +17,15 @@ use super::tag::{self, Tag};
 pub(super) const MAX_ENTRIES: u32 = 0xffff;
 /// The most that the values of a header may be, in bytes. Twenty thousand files need about 5 MB.
 pub(super) const MAX_STORE: u32 = 32 << 20;
-const MAGIC: [u8; 8] = [0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
-const INTRO: usize = 16;
-const ENTRY: usize = 16;
+pub(super) const MAGIC: [u8; 8] = [0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
+pub(super) const INTRO: usize = 16;
+pub(super) const ENTRY: usize = 16;
 
-const INT16: u32 = 3;
-const INT32: u32 = 4;
-const INT64: u32 = 5;
+pub(super) const INT16: u32 = 3;
+pub(super) const INT32: u32 = 4;
+pub(super) const INT64: u32 = 5;
 const STRING: u32 = 6;
-const BIN: u32 = 7;
+pub(super) const BIN: u32 = 7;
 const STRINGS: u32 = 8;
 const TRANSLATED: u32 = 9;
 
@@ -118,6 +118,17 @@ impl Header {
     /// How many bytes it has from its magic to the end of its store.
     pub(crate) fn length(&self) -> usize {
         INTRO + self.index + self.size
+    }
+
+    /// Every value by the number of its tag: its type, how many it is, and its bytes.
+    pub(super) fn typed_values(&self) -> BTreeMap<u32, (u32, usize, &[u8])> {
+        let values = self.values.iter();
+        values
+            .map(|(tag, value)| {
+                let bytes = self.store.get(value.range.clone()).unwrap_or_default();
+                (*tag, (value.kind, value.count, bytes))
+            })
+            .collect()
     }
 
     /// Every value by the number of its tag, as its bytes stand in the store.

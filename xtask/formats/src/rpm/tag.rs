@@ -16,7 +16,9 @@ macro_rules! tags {
 tags! {
     // In the signature header.
     SIGNATURES = 62, "HEADERSIGNATURES";
+    HEADER_SIGNATURE = 267, "DSAHEADER";
     HEADER_SHA256 = 273, "SHA256HEADER";
+    RESERVED_SPACE = 1008, "RESERVEDSPACE";
     // In the main header.
     IMMUTABLE = 63, "HEADERIMMUTABLE";
     NAME = 1000, "NAME";

@@ -24,6 +24,20 @@ pub enum Kind {
     Counter,
 }
 
+impl Kind {
+    /// What it is called before a name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sysctl => "sysctl",
+            Self::Default => "default of",
+            Self::CongestionControl => "congestion control",
+            Self::PathManager => "path manager",
+            Self::Scheduler => "scheduler",
+            Self::Counter => "counter",
+        }
+    }
+}
+
 /// A difference between kernels `a` and `b`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {

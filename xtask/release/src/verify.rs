@@ -1,0 +1,246 @@
+//! Whether a release is what somebody trusted has made: signatures, digests, indexes, and provenance against plan.
+//!
+//! Nothing is looked at before it is known to be what the signed checksums name. Every file of the tree is read once.
+
+mod kernel;
+mod repositories;
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use formats::dates::rfc3339;
+use formats::rpm::Head;
+use host::cancel::Cancel;
+use model::digest::Sha256;
+use model::release::{Package, Release};
+use sha2::Digest;
+
+use crate::error::ReleaseError;
+use crate::origin::Origin;
+use crate::previous::{is_sums, parse};
+use crate::publish::RELEASE;
+use crate::sums::{Anchor, Sums, changed};
+use crate::tree::hash_into;
+
+/// The most that a file may be that is read whole, in bytes.
+const MAX: u64 = 64 << 20;
+
+/// A release that is what its publisher made.
+#[derive(Debug)]
+pub struct Verified {
+    /// What it has.
+    pub release: Release,
+    /// The digest of its checksums, which tells it from all others.
+    pub sums: Sha256,
+    /// How many files were read, and their bytes.
+    pub files: (usize, u64),
+}
+
+/// How a release is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// Where it is.
+    pub origin: &'a Origin,
+    /// Whom the reader trusts.
+    pub anchor: &'a Anchor,
+    /// The clock, in seconds since 1970.
+    pub now: u64,
+    /// Whether it may have expired.
+    pub archived: bool,
+    /// What stops it.
+    pub cancel: &'a Cancel,
+}
+
+impl Look<'_> {
+    /// Checks all of it.
+    ///
+    /// # Errors
+    /// The first thing that is not as it has to be, by its file.
+    pub fn verify(&self) -> Result<Verified, ReleaseError> {
+        let sums = Sums::read(self.origin, self.anchor, self.now)?;
+        let release = parse(&sums.small(self.origin, RELEASE, MAX)?)?;
+        self.check_release(&sums, &release)?;
+        self.check_list(&sums)?;
+        let files = self.read_all(&sums, &release)?;
+        let tree = Tree {
+            look: self,
+            sums: &sums,
+            release: &release,
+        };
+        tree.check_repositories()?;
+        for kernel in &release.kernels {
+            self.cancel.check()?;
+            tree.check_kernel(kernel)?;
+        }
+        Ok(Verified {
+            sums: sums.sha256,
+            release,
+            files,
+        })
+    }
+
+    fn check_release(&self, sums: &Sums, release: &Release) -> Result<(), ReleaseError> {
+        let untrusted = |reason: String| ReleaseError::untrusted(RELEASE, reason);
+        if release.valid_until <= self.now && !self.archived {
+            let (until, now) = (rfc3339(release.valid_until), rfc3339(self.now));
+            return Err(untrusted(format!(
+                "it expired at {until}, and now is {now}"
+            )));
+        }
+        let keys = &release.keys;
+        if !sums.keyring.fingerprints().contains(&keys.openpgp)
+            || keys.minisign != sums.minisign.id()
+        {
+            return Err(untrusted(
+                "it names other keys than it is signed by".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Every file is named, and nothing else is there.
+    fn check_list(&self, sums: &Sums) -> Result<(), ReleaseError> {
+        let Some(found) = self.origin.list()? else {
+            return Ok(());
+        };
+        let known = |path: &String| sums.files.contains_key(path) || is_sums(path);
+        if let Some(other) = found.iter().find(|path| !known(path)) {
+            let reason = "SHA256SUMS does not name it";
+            return Err(ReleaseError::untrusted(
+                other.escape_debug().to_string(),
+                reason,
+            ));
+        }
+        let found: BTreeSet<_> = found.iter().collect();
+        match sums.files.keys().find(|path| !found.contains(path)) {
+            Some(missing) => Err(ReleaseError::untrusted(missing, "it is not there")),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads every file, on all processors.
+    fn read_all(&self, sums: &Sums, release: &Release) -> Result<(usize, u64), ReleaseError> {
+        let packages = release.kernels.iter().flat_map(|kernel| &kernel.packages);
+        let packages: Vec<_> = packages.collect();
+        let files: Vec<_> = sums.files.iter().collect();
+        let next = AtomicUsize::new(0);
+        let state = Mutex::new((0, None));
+        let threads = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(8);
+        let work = || {
+            while let Some((path, expected)) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let package = packages.iter().find(|package| package.path == **path);
+                let read = self.cancel.check().map_err(ReleaseError::from);
+                let read = read.and_then(|()| self.read(sums, path, expected, package.copied()));
+                let Ok(mut state) = state.lock() else { return };
+                match read {
+                    Ok(size) => state.0 += size,
+                    Err(error) => {
+                        state.1.get_or_insert(error);
+                        next.store(files.len(), Ordering::Relaxed);
+                    }
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(work);
+            }
+            work();
+        });
+        match state.into_inner() {
+            Ok((size, None)) => Ok((files.len(), size)),
+            Ok((_, Some(error))) => Err(error),
+            Err(_) => Err(ReleaseError::untrusted(RELEASE, "a check ended early")),
+        }
+    }
+
+    /// Reads a file, which has to have this digest; of an RPM package its signature too. Gives its size in bytes.
+    fn read(
+        &self,
+        sums: &Sums,
+        path: &str,
+        expected: &Sha256,
+        package: Option<&Package>,
+    ) -> Result<u64, ReleaseError> {
+        let mut file = self.origin.open(path, sums.expect(path)?)?;
+        let is_rpm = std::path::Path::new(path).extension() == Some("rpm".as_ref());
+        let (length, mut built) = if is_rpm {
+            let head = self.signed_head(sums, path, &mut file)?;
+            (head.length(), Some(unsigned(path, &head)?))
+        } else {
+            (0, None)
+        };
+        let mut left = length;
+        let found = hash_into(&mut file, |part| {
+            let skipped = left.min(part.len());
+            left -= skipped;
+            if let Some(built) = &mut built {
+                built.update(part.get(skipped..).unwrap_or_default());
+            }
+            Ok(())
+        });
+        let found = found.map_err(|error| ReleaseError::untrusted(path, error))?;
+        if found.sha256 != *expected {
+            return Err(changed(path, expected, &found.sha256));
+        }
+        let built = built.map_or(found.sha256, Sha256::finish);
+        match package {
+            Some(package) if package.built != built => Err(ReleaseError::untrusted(
+                path,
+                format!(
+                    "without its signature it is {built}, but {} was built",
+                    package.built
+                ),
+            )),
+            Some(package) if (package.sha256, package.size) != (found.sha256, found.size) => {
+                Err(ReleaseError::untrusted(path, "release.json says otherwise"))
+            }
+            _ => Ok(found.size),
+        }
+    }
+
+    fn signed_head(&self, sums: &Sums, path: &str, file: &mut File) -> Result<Head, ReleaseError> {
+        let untrusted = |reason: String| ReleaseError::untrusted(path, reason);
+        let head = Head::read(BufReader::new(&*file).take(MAX));
+        let head = head.map_err(|error| untrusted(error.to_string()))?;
+        let signature = head.signature();
+        let signature = signature.ok_or_else(|| untrusted("it is not signed".to_owned()))?;
+        let verified = sums
+            .keyring
+            .verify_detached(head.header(), signature, self.now);
+        verified.map_err(|error| untrusted(error.to_string()))?;
+        file.rewind()
+            .map_err(|error| untrusted(error.to_string()))?;
+        Ok(head)
+    }
+}
+
+/// The beginning of a package as it was before it was signed.
+fn unsigned(path: &str, head: &Head) -> Result<sha2::Sha256, ReleaseError> {
+    let unsigned = head.unsigned();
+    let unsigned = unsigned.map_err(|error| ReleaseError::untrusted(path, error))?;
+    Ok(sha2::Sha256::new_with_prefix(unsigned.to_bytes()))
+}
+
+/// A release whose every file is what its checksums name.
+struct Tree<'a> {
+    look: &'a Look<'a>,
+    sums: &'a Sums,
+    release: &'a Release,
+}
+
+impl Tree<'_> {
+    fn bytes(&self, path: &str) -> Result<Vec<u8>, ReleaseError> {
+        self.sums.small(self.look.origin, path, MAX)
+    }
+
+    fn text(&self, path: &str) -> Result<String, ReleaseError> {
+        let bytes = self.bytes(path)?;
+        String::from_utf8(bytes).map_err(|error| ReleaseError::untrusted(path, error))
+    }
+}
