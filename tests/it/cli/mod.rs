@@ -10,6 +10,7 @@ mod layers;
 mod locks;
 mod names;
 mod plan;
+mod release;
 mod smoke;
 mod sources;
 

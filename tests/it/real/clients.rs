@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use builder::image::of_container;
-use host::engine::{ContainerSpec, OutputStream, Privileges, Surroundings};
+use host::engine::{Container, ContainerSpec, OutputStream, Privileges, Surroundings};
 use host::tar_entry::{append_file, append_folder};
 
 use crate::packages;
@@ -18,6 +18,8 @@ use crate::prepared::{Host, Ready, Told, say};
 mod deb;
 #[path = "clients/modules.rs"]
 mod modules;
+#[path = "clients/release.rs"]
+mod release;
 #[path = "clients/requirements.rs"]
 mod requirements;
 #[path = "clients/rpm.rs"]
@@ -25,6 +27,8 @@ mod rpm;
 
 /// How long the objects of `mini` may take that know the kernel's version; they take half a minute.
 const BUILD: Duration = Duration::from_secs(60 * 60);
+/// Serves what it was given.
+const SERVER: &str = "exec python3 -m http.server 8000 --bind 127.0.0.1 --directory /work";
 /// How long a container may take; the longest takes half a minute.
 const RUN: Duration = Duration::from_secs(10 * 60);
 
@@ -177,39 +181,8 @@ impl Clients {
         environment: &[(&str, &str)],
         path: Option<&str>,
     ) -> (Outcome, Vec<u8>) {
-        let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let container = self
-            .host
-            .engine
-            .create(&ContainerSpec {
-                purpose: "clients".to_owned(),
-                image: self.image.clone(),
-                command: ["sh", "-euc", script].map(str::to_owned).to_vec(),
-                environment: environment.iter().map(text).collect(),
-                mounts: Vec::new(),
-                privileges: Privileges::Install,
-                memory: 0,
-                terminal: false,
-                surroundings: Surroundings::default(),
-            })
-            .expect("a container");
-        let put = container.put("/", |writer| write(writer, files));
-        put.expect("the files can be put into the container");
-        let (mut said, mut log) = (Vec::new(), Vec::new());
-        let exit = container
-            .run(RUN, |stream, bytes| {
-                log.extend_from_slice(bytes);
-                if stream == OutputStream::Stdout {
-                    said.extend_from_slice(bytes);
-                }
-            })
-            .expect("an end");
-        let lossy = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        let outcome = Outcome {
-            code: exit.code,
-            said: lossy(said),
-            log: lossy(log),
-        };
+        let container = self.create(script, environment, Surroundings::default());
+        let outcome = outcome(&container, files);
         let mut bytes = Vec::new();
         if let Some(path) = path.filter(|_| outcome.code == 0) {
             let mut archive = tar::Archive::new(container.get(path));
@@ -218,6 +191,69 @@ impl Clients {
             io::copy(&mut entry, &mut bytes).expect("the file");
         }
         (outcome, bytes)
+    }
+
+    /// Runs a script with these files and this environment, beside a web server in another container that serves the
+    /// files of `served` at port 8000 of the loopback that both share.
+    pub(crate) fn run_beside(
+        &self,
+        served: &[(String, Vec<u8>)],
+        script: &str,
+        files: &[(String, Vec<u8>)],
+        environment: &[(&str, &str)],
+    ) -> Outcome {
+        let server = self.create(SERVER, &[], Surroundings::default());
+        let put = server.put("/", |writer| write(writer, served));
+        put.expect("the files can be put into the container");
+        server.start().expect("the server starts");
+        let surroundings = Surroundings {
+            beside: Some(server.id().to_owned()),
+            ..Surroundings::default()
+        };
+        let client = self.create(script, environment, surroundings);
+        outcome(&client, files)
+    }
+
+    fn create(
+        &self,
+        script: &str,
+        environment: &[(&str, &str)],
+        surroundings: Surroundings,
+    ) -> Container<'_> {
+        let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let spec = ContainerSpec {
+            purpose: "clients".to_owned(),
+            image: self.image.clone(),
+            command: ["sh", "-euc", script].map(str::to_owned).to_vec(),
+            environment: environment.iter().map(text).collect(),
+            mounts: Vec::new(),
+            privileges: Privileges::Install,
+            memory: 0,
+            terminal: false,
+            surroundings,
+        };
+        self.host.engine.create(&spec).expect("a container")
+    }
+}
+
+/// Runs a container with these files to its end.
+fn outcome(container: &Container<'_>, files: &[(String, Vec<u8>)]) -> Outcome {
+    let put = container.put("/", |writer| write(writer, files));
+    put.expect("the files can be put into the container");
+    let (mut said, mut log) = (Vec::new(), Vec::new());
+    let exit = container
+        .run(RUN, |stream, bytes| {
+            log.extend_from_slice(bytes);
+            if stream == OutputStream::Stdout {
+                said.extend_from_slice(bytes);
+            }
+        })
+        .expect("an end");
+    let lossy = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Outcome {
+        code: exit.code,
+        said: lossy(said),
+        log: lossy(log),
     }
 }
 

@@ -7,12 +7,14 @@
 )]
 
 pub(crate) mod archive;
+pub(crate) mod finished;
 pub(crate) mod golden;
 pub(crate) mod kernel;
 pub(crate) mod run;
 pub(crate) mod scratch;
 
 pub(crate) use archive::{Archive, Deb, Package, Release};
+pub(crate) use finished::Finished;
 pub(crate) use golden::Golden;
 pub(crate) use kernel::{Kernel, Served, Tar};
 pub(crate) use run::Run;

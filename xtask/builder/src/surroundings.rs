@@ -60,6 +60,7 @@ impl Surroundings {
                 user: Container::USER + 4711,
                 host_name: "elsewhere.example.org".to_owned(),
                 cpus: all_but_one(engine.cpus, std::process::id()),
+                beside: None,
             },
             workshop: "/another/place/for/a/kernel",
             in_memory: !large && engine.memory >= MEMORY_FOR_OBJECTS,

@@ -200,7 +200,7 @@ impl Connection {
             }
         }
         let path = first.split(' ').nth(1).unwrap_or_default();
-        Ok(path.trim_start_matches('/').to_owned())
+        Ok(decoded(path.trim_start_matches('/')))
     }
 
     /// What is to be done for this path now, if anything special.
@@ -271,4 +271,25 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+/// A path without the escapes of a URL.
+fn decoded(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let escape = tail.get(..2).filter(|_| *first == b'%');
+        let escape = escape.and_then(|digits| std::str::from_utf8(digits).ok());
+        match escape.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = tail.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

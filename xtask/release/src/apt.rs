@@ -14,6 +14,7 @@ use model::release::{Kernel, Package, Release};
 use crate::deb::Deb;
 use crate::error::ReleaseError;
 use crate::keys::{Keys, OPENPGP_PUBLIC};
+use crate::text::clean;
 use crate::tree::{Draft, Stored, gzip};
 
 /// The folder of all suites.
@@ -176,7 +177,7 @@ impl Suite<'_> {
             "Package: {KEYRING}\nVersion: {version}\nArchitecture: all\nMaintainer: {}\nSection: misc\n\
              Priority: optional\nDescription: key of the repository of Linux kernels with Multipath TCP\n \
              apt takes this key, {}, for that repository alone.\n",
-            field(&public.user),
+            clean(&public.user),
             public.fingerprint
         );
         let files = [(&path[..], public.openpgp.as_bytes())];
@@ -191,9 +192,9 @@ impl Suite<'_> {
             "Package: {name}\nVersion: {version}\nArchitecture: amd64\nMaintainer: {}\nSection: kernel\n\
              Priority: optional\nDepends: {needed} (= {version})\n\
              Description: newest {kind} of recipe {}\n {}\n",
-            field(&self.keys.public().user),
+            clean(&self.keys.public().user),
             kernel.recipe,
-            field(&kernel.summary)
+            clean(&kernel.summary)
         );
         self.build(&name, version, "amd64", &control, &[])
     }
@@ -219,10 +220,4 @@ impl Suite<'_> {
         })?;
         Ok((format!("{name}_{version}_{architecture}.deb"), bytes))
     }
-}
-
-/// Text for a field of one line.
-fn field(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(plain).collect()
 }

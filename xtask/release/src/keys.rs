@@ -103,6 +103,17 @@ pub enum KeyError {
         /// Its end.
         expired: String,
     },
+    /// The clock is before the key.
+    #[error("the OpenPGP key {fingerprint} was made at {created}, and the clock says {now}")]
+    #[diagnostic(help("set the clock right, or SOURCE_DATE_EPOCH to a later time"))]
+    Young {
+        /// The key.
+        fingerprint: String,
+        /// When it was made.
+        created: String,
+        /// The time to sign at.
+        now: String,
+    },
     /// A key was made, or opened, but does not work.
     #[error("{doing} failed: {reason}")]
     Failed {
@@ -252,6 +263,13 @@ impl Keys {
             return Err(KeyError::Expired {
                 fingerprint: public.fingerprint,
                 expired: formats::dates::rfc3339(expires),
+            });
+        }
+        if public.created > now {
+            return Err(KeyError::Young {
+                fingerprint: public.fingerprint,
+                created: formats::dates::rfc3339(public.created),
+                now: formats::dates::rfc3339(now),
             });
         }
         let data = b"a test of the keys";

@@ -21,6 +21,7 @@ mod seen;
 mod sums;
 #[cfg(test)]
 mod testing;
+mod text;
 mod tree;
 mod verify;
 mod version;

@@ -8,6 +8,7 @@ use host::http::{Expected, Http};
 use model::digest::Sha256;
 
 use crate::error::ReleaseError;
+use crate::text::link;
 use crate::tree::{Stored, check_path};
 
 /// Where a release is.
@@ -44,7 +45,7 @@ impl Origin {
     pub(crate) fn place(&self, path: &str) -> String {
         match self {
             Self::Folder(folder) => folder.join(path).into_string(),
-            Self::Url(url, _) => format!("{url}/{}", encoded(path)),
+            Self::Url(url, _) => format!("{url}/{}", link(path)),
         }
     }
 
@@ -159,18 +160,4 @@ fn list_below(folder: &Utf8Path, below: &str, paths: &mut Vec<String>) -> Result
         }
     }
     Ok(())
-}
-
-/// A path in a URL: what RFC 3986 reserves, and `^`, is escaped.
-pub(crate) fn encoded(path: &str) -> String {
-    let mut text = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => {
-                text.push(char::from(byte));
-            }
-            byte => text.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    text
 }

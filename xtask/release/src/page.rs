@@ -5,13 +5,13 @@ mod kernel;
 mod keys;
 mod lines;
 mod repository;
-mod text;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+use crate::text;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use model::release::{Kernel, Release};
 

@@ -49,6 +49,8 @@ pub struct Order<'a> {
 pub struct Published {
     /// What the release has.
     pub release: Release,
+    /// The folders of those kernels that were added.
+    pub added: Vec<String>,
     /// How many files it has, and their bytes.
     pub files: (usize, u64),
 }
@@ -76,23 +78,26 @@ pub fn publish(
         previous,
         keys,
         draft: Draft::create(order.out)?,
+        added: Vec::new(),
     };
     let commit = checkout.map(|checkout| checkout.commit.to_string());
     let release = work.kernels(&candidates, &commit.unwrap_or_default())?;
     cancel.check()?;
     work.repositories(&release)?;
     work.front(&release)?;
-    let Work { draft, .. } = work;
+    let Work {
+        mut draft, added, ..
+    } = work;
     cancel.check()?;
-    finish(draft, release, keys)
-}
-
-fn finish(mut draft: Draft, release: Release, keys: &Keys) -> Result<Published, ReleaseError> {
     let digest = sums::write(&mut draft, keys, release.date)?;
     let sizes = draft.files().values().map(|stored| stored.size);
     let files = (draft.files().len(), sizes.sum());
     draft.publish(&format!("{}-{}", release.date, digest.short()))?;
-    Ok(Published { release, files })
+    Ok(Published {
+        release,
+        added,
+        files,
+    })
 }
 
 fn check(order: &Order<'_>, previous: Option<&Previous>) -> Result<(), ReleaseError> {
@@ -142,6 +147,8 @@ struct Work<'a> {
     previous: Option<&'a Previous>,
     keys: &'a Keys,
     draft: Draft,
+    /// The folders of kernels that were not released before.
+    added: Vec<String>,
 }
 
 impl Work<'_> {
@@ -229,6 +236,7 @@ impl Work<'_> {
         kernel.packages = self.packages(candidate, &kernel)?;
         kernel.changes = self.changes(candidate, before)?;
         self.papers(candidate, &kernel)?;
+        self.added.push(kernel.folder.clone());
         Ok(kernel)
     }
 

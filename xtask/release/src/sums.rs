@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use formats::openpgp::Keyring;
+use formats::openpgp::{Keyring, OpenPgpError};
 use model::digest::Sha256;
 
 use crate::error::ReleaseError;
@@ -73,7 +73,7 @@ impl Sums {
             }
         };
         let verified = trusted.verify_detached(&text, &openpgp, now);
-        verified.map_err(|error| ReleaseError::untrusted(OPENPGP, error))?;
+        verified.map_err(|error| ReleaseError::untrusted(culprit(anchor, &error), error))?;
         let files = parse(&text)?;
         // From here on the checksums are trusted, and the keys that they name.
         for (path, bytes) in [
@@ -117,6 +117,15 @@ impl Sums {
         let bytes = origin.small(path, limit)?;
         check(&self.files, path, &Sha256::of(&bytes))?;
         Ok(bytes)
+    }
+}
+
+/// The file that is to blame: a key that cannot sign at all is the release's, where only its fingerprint was given.
+fn culprit(anchor: &Anchor, error: &OpenPgpError) -> &'static str {
+    match (anchor, error) {
+        (Anchor::OpenPgp(_), _) => OPENPGP,
+        (_, OpenPgpError::UnusableKey { .. }) => crate::keys::OPENPGP_PUBLIC,
+        _ => OPENPGP,
     }
 }
 

@@ -122,19 +122,16 @@ fn text(out: &str, published: &Published) -> String {
         formats::dates::rfc3339(release.valid_until)
     );
     for kernel in &release.kernels {
-        text.push_str(&line(kernel, release.date));
+        let is_new = published.added.contains(&kernel.folder);
+        text.push_str(&line(kernel, is_new));
     }
     text
 }
 
-fn line(kernel: &Kernel, date: u64) -> String {
-    let is_new = if kernel.released == date {
-        "new"
-    } else {
-        "kept"
-    };
+fn line(kernel: &Kernel, is_new: bool) -> String {
+    let state = if is_new { "new" } else { "kept" };
     format!(
-        "  {is_new:<4}  {} {}  for {}: {}\n",
+        "  {state:<4}  {} {}  for {}: {}\n",
         kernel.recipe,
         kernel.version,
         kernel.repository(),

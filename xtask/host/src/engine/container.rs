@@ -30,7 +30,7 @@ pub struct Mount {
     pub read_only: bool,
 }
 
-/// What a container is made of. None has a network.
+/// What a container is made of. None has a network, beyond what it shares with others that have none either.
 #[derive(Debug, Clone)]
 pub struct ContainerSpec {
     /// What it is for, in a word or two.
@@ -63,6 +63,8 @@ pub struct Surroundings {
     pub host_name: String,
     /// The processors that it may use, such as `0-2`; all where `None`.
     pub cpus: Option<String>,
+    /// The running container whose loopback it shares, by its id; its own where `None`. Nothing leads out of either.
+    pub beside: Option<String>,
 }
 
 impl Default for Surroundings {
@@ -71,6 +73,7 @@ impl Default for Surroundings {
             user: Container::USER,
             host_name: "build".to_owned(),
             cpus: None,
+            beside: None,
         }
     }
 }
@@ -210,6 +213,11 @@ impl<'a> Container<'a> {
                 .download_from_container(&self.id, Some(options))
                 .boxed(),
         )
+    }
+
+    /// What the engine knows it by.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// Runs the container to its end and hands over what it writes, piece by piece.
@@ -440,7 +448,10 @@ fn create_body(spec: &ContainerSpec, labels: HashMap<String, String>) -> Contain
         ..models::Mount::default()
     };
     let host = HostConfig {
-        network_mode: Some("none".to_owned()),
+        network_mode: Some(match &spec.surroundings.beside {
+            Some(id) => format!("container:{id}"),
+            None => "none".to_owned(),
+        }),
         mounts: Some(spec.mounts.iter().map(mount).collect()),
         memory: (spec.memory > 0).then(|| i64::try_from(spec.memory).unwrap_or(i64::MAX)),
         cpuset_cpus: spec.surroundings.cpus.clone(),
@@ -460,7 +471,11 @@ fn create_body(spec: &ContainerSpec, labels: HashMap<String, String>) -> Contain
         ..HostConfig::default()
     };
     ContainerCreateBody {
-        hostname: Some(spec.surroundings.host_name.clone()),
+        // Who shares a network shares the host's name, too.
+        hostname: match spec.surroundings.beside {
+            Some(_) => None,
+            None => Some(spec.surroundings.host_name.clone()),
+        },
         user: Some(match spec.privileges {
             Privileges::None => format!("{0}:{0}", spec.surroundings.user),
             Privileges::Install | Privileges::Kvm => "0:0".to_owned(),

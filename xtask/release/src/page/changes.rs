@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use model::release::Changes;
 
-use super::text::clean;
+use crate::text::clean;
 
 /// How many lines are shown without being asked for.
 const SHORT: usize = 10;

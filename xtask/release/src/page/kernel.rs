@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use model::release::{Kernel, Package};
 
 use super::changes;
-use super::text::{self, bytes, clean, date, link};
+use crate::text::{self, bytes, clean, date, link};
 
 /// What stands beside the packages, and what it is.
 const PAPERS: [(&str, &str); 5] = [

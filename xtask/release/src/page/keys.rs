@@ -5,7 +5,7 @@ use model::release::Release;
 
 use super::command;
 use super::lines::argument;
-use super::text::{clean, in_fours};
+use crate::text::{clean, in_fours};
 
 /// What signs and what is signed, at the top of the tree.
 const FILES: [(&str, &str); 6] = [

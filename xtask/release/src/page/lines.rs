@@ -3,7 +3,7 @@
 use model::recipe::PackageFormat;
 use model::release::{Kernel, Release};
 
-use super::text::{REPLACEMENT, link, visible};
+use crate::text::{REPLACEMENT, link, visible};
 
 const CURL: &str = "sudo curl --fail --silent --show-error --location";
 

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 use model::recipe::{PackageFormat, Target};
 use model::release::{Kernel, Release};
 
-use super::text::{anchor, clean};
 use super::{command, kernel, lines};
+use crate::text::{anchor, clean};
 
 /// The kernels of a repository, of which those of one recipe follow each other, the newest first.
 pub(super) fn section(release: &Release, kernels: &[&Kernel]) -> Markup {

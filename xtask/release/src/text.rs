@@ -6,10 +6,10 @@ use maud::{Markup, html};
 /// How many characters of a text are shown.
 const LIMIT: usize = 2000;
 /// What a text has in place of a character that would act instead of being shown.
-pub(super) const REPLACEMENT: char = '\u{fffd}';
+pub(crate) const REPLACEMENT: char = '\u{fffd}';
 
 /// One line of bounded length in which nothing acts instead of being shown.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let mut line: String = visible(text).chars().take(LIMIT).collect();
     if text.chars().nth(LIMIT).is_some() {
         line.push('…');
@@ -19,7 +19,7 @@ pub(super) fn clean(text: &str) -> String {
 
 /// A text in which each character that moves a cursor, ends a line, turns the direction of reading or hides is
 /// replaced, so that it is seen that it was there.
-pub(super) fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let characters = text.chars();
     characters
         .map(|c| if is_unruly(c) { REPLACEMENT } else { c })
@@ -35,7 +35,7 @@ fn is_unruly(character: char) -> bool {
 }
 
 /// A path below the top of the tree as a relative reference, which leads nowhere else whatever the path is.
-pub(super) fn link(path: &str) -> String {
+pub(crate) fn link(path: &str) -> String {
     let parts = path
         .split('/')
         .filter(|part| !matches!(*part, "" | "." | ".."));
@@ -57,7 +57,7 @@ fn encoded(part: &str) -> String {
 }
 
 /// What a place of the page is called in links to it.
-pub(super) fn anchor(name: &str) -> String {
+pub(crate) fn anchor(name: &str) -> String {
     let stands = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
     let characters = name.chars();
     characters
@@ -66,7 +66,7 @@ pub(super) fn anchor(name: &str) -> String {
 }
 
 /// Seconds since 1970 as a date and time of day in UTC.
-pub(super) fn date(unix: u64) -> Markup {
+pub(crate) fn date(unix: u64) -> Markup {
     let seconds = i64::try_from(unix).ok();
     let time = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
     html! {
@@ -79,7 +79,7 @@ pub(super) fn date(unix: u64) -> Markup {
 }
 
 /// Bytes for people, in powers of 1024.
-pub(super) fn bytes(bytes: u64) -> String {
+pub(crate) fn bytes(bytes: u64) -> String {
     let (unit, name) = match bytes {
         0..0x400 => return format!("{bytes} bytes"),
         0x400..0x10_0000 => (1 << 10, "KiB"),
@@ -95,7 +95,7 @@ pub(super) fn bytes(bytes: u64) -> String {
 }
 
 /// A fingerprint in groups of four, as people compare it.
-pub(super) fn in_fours(fingerprint: &str) -> String {
+pub(crate) fn in_fours(fingerprint: &str) -> String {
     let characters: Vec<_> = clean(fingerprint).chars().collect();
     let groups = characters.chunks(4).map(String::from_iter);
     groups.collect::<Vec<_>>().join(" ")
