@@ -35,3 +35,5 @@ mod reuse;
 mod smoke;
 #[path = "real/toy_kernel.rs"]
 mod toy_kernel;
+#[path = "real/witness.rs"]
+mod witness;

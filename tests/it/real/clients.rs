@@ -194,16 +194,16 @@ impl Clients {
     }
 
     /// Runs a script with these files and this environment, beside a web server in another container that serves the
-    /// files of `served` at port 8000 of the loopback that both share.
+    /// files of `tree` at port 8000 of the loopback that both share.
     pub(crate) fn run_beside(
         &self,
-        served: &[(String, Vec<u8>)],
+        tree: &[(String, Vec<u8>)],
         script: &str,
         files: &[(String, Vec<u8>)],
         environment: &[(&str, &str)],
     ) -> Outcome {
         let server = self.create(SERVER, &[], Surroundings::default());
-        let put = server.put("/", |writer| write(writer, served));
+        let put = server.put("/", |writer| write(writer, tree));
         put.expect("the files can be put into the container");
         server.start().expect("the server starts");
         let surroundings = Surroundings {

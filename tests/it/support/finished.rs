@@ -1,4 +1,4 @@
-//! Finished results, as a build and a smoke boot leave them, without either.
+//! Projects with results that are fit for a release.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,27 +6,13 @@ use std::path::PathBuf;
 
 use builder::plan::Planned;
 use builder::project::Project;
-use camino::Utf8Path;
-use formats::package;
+use camino::Utf8PathBuf;
 use host::testing::git::TestRepository;
 use model::digest::Sha256;
-use model::manifest::{self, Artifact, Manifest, Run};
-use model::smoke::{Capabilities, Check, Machine, Smoke, Verdict};
+use model::manifest::Manifest;
+use release::synthetic::Synthetic;
 
 use super::Scratch;
-
-/// When it was built and booted, in seconds since 1970.
-const STARTED: u64 = 1_700_000_000;
-
-/// A result in the making. Tests change it before it is written.
-pub(crate) struct Finished {
-    pub(crate) recipe: String,
-    pub(crate) packages: BTreeMap<String, Vec<u8>>,
-    pub(crate) config: String,
-    pub(crate) manifest: Manifest,
-    pub(crate) run: Run,
-    pub(crate) smoke: Smoke,
-}
 
 impl Scratch {
     /// Commits recipes and containers as they are; gives the commit.
@@ -52,9 +38,9 @@ impl Scratch {
         commit.to_string()
     }
 
-    fn root(&self) -> camino::Utf8PathBuf {
+    fn root(&self) -> Utf8PathBuf {
         let root = self.path("").canonicalize().expect("the project");
-        camino::Utf8PathBuf::from_path_buf(root).expect("a UTF-8 path")
+        Utf8PathBuf::from_path_buf(root).expect("a UTF-8 path")
     }
 
     /// Adds recipe `name`: `tiny` for Fedora, as RPM packages.
@@ -85,130 +71,32 @@ impl Scratch {
     }
 
     /// A result of `recipe` with these packages, by file name, that passed everything.
-    pub(crate) fn finished(&self, recipe: &str, packages: BTreeMap<String, Vec<u8>>) -> Finished {
+    pub(crate) fn finished(&self, recipe: &str, packages: BTreeMap<String, Vec<u8>>) -> Synthetic {
         let project = Project::find(&self.root()).expect("a project");
         let planned = Planned::load(&project, recipe).expect("a plan");
-        let identity = &planned.identity;
-        let manifest = Manifest {
-            schema: manifest::SCHEMA,
-            plan_id: planned.plan.id(),
-            plan: serde_json::from_str(&planned.plan.canonical_json()).expect("a plan"),
-            for_release: planned.recipe.for_release,
-            source_tree: Sha256::of("a tree"),
-            kernel_release: format!("{}{}", identity.version, identity.local_version),
-            artifacts: BTreeMap::new(),
-            lost: BTreeMap::new(),
-            unreproducible: BTreeMap::new(),
-        };
-        let run = Run {
-            schema: manifest::SCHEMA,
-            plan_id: planned.plan.id(),
-            started: STARTED,
-            phases: Vec::new(),
-            tool: "0.1.0".to_owned(),
-            engine: BTreeMap::new(),
-            tool_peak_memory: None,
-            jobs: 2,
-            incremental: false,
-            compiler_cache: None,
-            surroundings: BTreeMap::new(),
-        };
-        Finished {
-            recipe: recipe.to_owned(),
-            packages,
-            config: "CONFIG_MPTCP=y\n".to_owned(),
-            manifest,
-            run,
-            smoke: passed(),
-        }
+        Synthetic::of(&planned, packages)
     }
-}
 
-impl Finished {
-    /// Writes it into `out/`; what follows from the rest is put right.
-    pub(crate) fn write(mut self, scratch: &Scratch) -> PathBuf {
-        let folder = format!("out/{}", self.recipe);
-        let _ = fs::remove_dir_all(scratch.path(&folder));
-        let mut files = self.packages.clone();
-        files.insert("config".to_owned(), self.config.into_bytes());
-        for (name, bytes) in &files {
-            self.manifest
-                .artifacts
-                .insert(name.clone(), artifact(name, bytes));
-            scratch.write(&format!("{folder}/{name}"), bytes);
-        }
-        let manifest = serde_json::to_string_pretty(&self.manifest).expect("a manifest");
-        let packages = self.packages.iter();
-        self.smoke.packages = packages
-            .map(|(name, bytes)| (name.clone(), Sha256::of(bytes)))
+    /// Says of a result in `out/` that its kernel was booted and passed.
+    pub(crate) fn pass(&self, recipe: &str) {
+        let folder = format!("out/{recipe}");
+        let text = self.read(&format!("{folder}/manifest.json"));
+        let manifest: Manifest = serde_json::from_str(&text).expect("a manifest");
+        let mut smoke = self.finished(recipe, BTreeMap::new()).smoke;
+        smoke.manifest = Some(Sha256::of(&text));
+        let packages = manifest.artifacts.iter();
+        let packages = packages.filter(|(_, artifact)| artifact.control.is_some());
+        smoke.packages = packages
+            .map(|(name, artifact)| (name.clone(), artifact.sha256))
             .collect();
-        self.smoke.manifest = Some(Sha256::of(&manifest));
-        self.smoke.kernel_release = Some(self.manifest.kernel_release.clone());
-        let sums = files
-            .iter()
-            .map(|(name, bytes)| (name.as_str(), &bytes[..]));
-        let sums = sums.chain([("manifest.json", manifest.as_bytes())]);
-        let sums: String = sums
-            .map(|(name, bytes)| format!("{}  {name}\n", Sha256::of(bytes)))
-            .collect();
-        let run = serde_json::to_string(&self.run).expect("a run");
-        let smoke = self.smoke.render().expect("a verdict");
-        for (name, text) in [
-            ("manifest.json", manifest),
-            ("run.json", run),
-            ("smoke.json", smoke),
-            (
-                "smoke.html",
-                "<!DOCTYPE html><title>smoke</title>".to_owned(),
-            ),
-            ("SHA256SUMS", sums),
-        ] {
-            scratch.write(&format!("{folder}/{name}"), text);
-        }
-        scratch.path(&folder)
+        let smoke = smoke.render().expect("a verdict");
+        self.write(&format!("{folder}/smoke.json"), smoke);
+        self.write(&format!("{folder}/smoke.html"), "<!DOCTYPE html>");
     }
-}
 
-fn artifact(name: &str, bytes: &[u8]) -> Artifact {
-    let is_package = Utf8Path::new(name)
-        .extension()
-        .is_some_and(|it| it == "deb" || it == "rpm");
-    let control = is_package.then(|| package::open(bytes).expect("a package").fields());
-    Artifact {
-        size: bytes.len() as u64,
-        sha256: Sha256::of(bytes),
-        control,
-    }
-}
-
-/// A verdict of a kernel that can do a little.
-fn passed() -> Smoke {
-    let nothing = Smoke::not_run(None, BTreeMap::new(), None, STARTED, String::new());
-    Smoke {
-        verdict: Verdict::Passed,
-        reason: None,
-        machine: Some(Machine {
-            accelerator: "tcg".to_owned(),
-            cpus: 2,
-            memory: 1 << 29,
-            qemu: "10".to_owned(),
-            container: "tag".to_owned(),
-            guest: Sha256::of("guest"),
-            initramfs: 3,
-            command_line: "panic=-1".to_owned(),
-            sabotage: None,
-        }),
-        checks: vec![Check {
-            group: "boot".to_owned(),
-            name: "it boots".to_owned(),
-            passed: true,
-            expected: "yes".to_owned(),
-            found: "yes".to_owned(),
-        }],
-        capabilities: Capabilities {
-            schedulers: vec!["default".to_owned()],
-            ..Capabilities::default()
-        },
-        ..nothing
+    /// Writes a result into `out/`.
+    pub(crate) fn write_finished(&self, finished: Synthetic) -> PathBuf {
+        let folder = finished.write(&self.root().join("out"));
+        folder.expect("a result can be written").into_std_path_buf()
     }
 }

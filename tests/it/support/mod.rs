@@ -14,7 +14,6 @@ pub(crate) mod run;
 pub(crate) mod scratch;
 
 pub(crate) use archive::{Archive, Deb, Package, Release};
-pub(crate) use finished::Finished;
 pub(crate) use golden::Golden;
 pub(crate) use kernel::{Kernel, Served, Tar};
 pub(crate) use run::Run;

@@ -287,6 +287,9 @@ pub(crate) struct Bench {
     /// Measure how long the plan takes
     #[arg(long, conflicts_with_all = ["packaging", "caching", "editing"])]
     pub(crate) planning: bool,
+    /// Measure a release of ten synthetic results of 100 MB each, and its verification beside sha256sum
+    #[arg(long, conflicts_with_all = ["packaging", "caching", "editing", "planning"])]
+    pub(crate) releasing: bool,
     /// How often each figure is taken; its median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
     pub(crate) runs: u32,

@@ -280,16 +280,10 @@ fn decoded(path: &str) -> String {
     while let Some((first, tail)) = rest.split_first() {
         let escape = tail.get(..2).filter(|_| *first == b'%');
         let escape = escape.and_then(|digits| std::str::from_utf8(digits).ok());
-        match escape.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
+        let byte = escape.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        let skipped = if byte.is_some() { 2 } else { 0 };
+        rest = tail.get(skipped..).unwrap_or_default();
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }

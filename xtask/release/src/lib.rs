@@ -19,6 +19,7 @@ mod rebuild;
 mod sbom;
 mod seen;
 mod sums;
+pub mod synthetic;
 #[cfg(test)]
 mod testing;
 mod text;

@@ -175,24 +175,24 @@ impl Draft {
     /// Puts the tree in its place: it gets its name, and the link is turned to it, each by one rename. The tree before
     /// stays for those who are reading it; the ones before that go.
     pub(crate) fn publish(self, name: &str) -> Result<(), ReleaseError> {
-        let shelf = trees(&self.out);
+        let siblings = trees(&self.out);
         let draft = self.place("")?;
         open_up(&draft)?;
-        let place = shelf.join(name);
+        let place = siblings.join(name);
         let before = fs::read_link(&self.out).ok();
         // The same release once more takes the place of its twin.
         remove(&place)?;
         fs::rename(&draft, &place).map_err(ReleaseError::file("renaming", &place))?;
         // Renamed away: there is nothing left for the draft to remove.
         let _ = self.folder.keep();
-        let parts = [shelf.file_name().unwrap_or_default(), name];
+        let parts = [siblings.file_name().unwrap_or_default(), name];
         let target: Utf8PathBuf = parts.iter().collect();
-        let fresh = shelf.join(format!("link-{name}"));
+        let fresh = siblings.join(format!("link-{name}"));
         remove(&fresh)?;
         symlink(&target, &fresh).map_err(ReleaseError::file("linking", &fresh))?;
         fs::rename(&fresh, &self.out).map_err(ReleaseError::file("replacing", &self.out))?;
         let before = before.as_deref().and_then(|path| path.file_name());
-        remove_others(&shelf, &[Some(name.as_ref()), before])
+        remove_others(&siblings, &[Some(name.as_ref()), before])
     }
 }
 

@@ -85,7 +85,7 @@ fn results(scratch: &Scratch, deb: &Set, rpm: &Set) {
     scratch.seal_recipe("mini-rpm");
     scratch.commit();
     for (recipe, set) in [("mini", deb), ("mini-rpm", rpm)] {
-        scratch.finished(recipe, set.files.clone()).write(scratch);
+        scratch.write_finished(scratch.finished(recipe, set.files.clone()));
     }
 }
 

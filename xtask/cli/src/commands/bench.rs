@@ -1,6 +1,7 @@
 //! `bench`: this tool against its bars.
 
 mod building;
+mod releasing;
 
 use std::time::Duration;
 
@@ -57,6 +58,9 @@ pub(crate) fn run(global: &Global, command: &Bench, cancel: &Cancel) -> Result<(
     }
     if command.planning {
         return building::planning(global, &project, command);
+    }
+    if command.releasing {
+        return releasing::releasing(global, &project, command, cancel);
     }
     let recipe = project.recipe(&command.recipe)?;
     let _held = lock_result(&project.out(), &recipe.name)?;

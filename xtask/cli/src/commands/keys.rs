@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal};
 
+use builder::project::Project;
 use camino::Utf8PathBuf;
 use formats::dates::rfc3339;
 use host::clock::now_unix;
@@ -51,7 +52,7 @@ fn new(global: &Global, command: &NewKeys) -> Result<(), Failure> {
         days: command.days,
     };
     let project = context::project(global).ok();
-    let checkout = project.as_ref().map(|project| project.root());
+    let checkout = project.as_ref().map(Project::root);
     let made = keys::create(&folder, checkout, &new, &passphrase)?;
     let shown = shown(Some(folder.clone()), &made.public());
     output::result(global, &shown, text)?;

@@ -23,6 +23,8 @@ struct Report<'a> {
     out: &'a str,
     files: usize,
     bytes: u64,
+    /// The most memory that it used, in bytes, where the host tells.
+    tool_peak_memory: Option<u64>,
     release: &'a model::release::Release,
 }
 
@@ -52,6 +54,7 @@ pub(crate) fn run(global: &Global, command: &Release, cancel: &Cancel) -> Result
         out: command.out.as_str(),
         files: published.files.0,
         bytes: published.files.1,
+        tool_peak_memory: host::process::own_peak_memory(),
         release: &published.release,
     };
     output::result(global, &report, |_| text(command.out.as_str(), &published))
@@ -64,7 +67,7 @@ fn releasable(global: &Global, project: &Project) -> Result<Vec<String>, Failure
         match Known::load(project, name.as_str(), None)? {
             Known::Planned(planned) if planned.recipe.for_release => recipes.push(name.to_string()),
             Known::Unlocked(_) => {
-                output::note(global, &format!("{name} is left out: it is not locked"))
+                output::note(global, &format!("{name} is left out: it is not locked"));
             }
             Known::Planned(_) => {}
         }

@@ -36,7 +36,7 @@ struct Measured {
     figures: Vec<Figure>,
 }
 
-fn tell(global: &Global, command: &Bench, figures: Vec<Figure>) -> Result<(), Failure> {
+pub(super) fn tell(global: &Global, command: &Bench, figures: Vec<Figure>) -> Result<(), Failure> {
     let measured = Measured {
         recipe: command.recipe.clone(),
         jobs: CPUS,
