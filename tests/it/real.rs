@@ -37,3 +37,5 @@ mod smoke;
 mod toy_kernel;
 #[path = "real/witness.rs"]
 mod witness;
+#[path = "real/workflows.rs"]
+mod workflows;

@@ -4,6 +4,8 @@
 
 mod archive;
 mod check;
+mod ci;
+mod doctor;
 mod engine;
 mod escapes;
 mod layers;

@@ -132,7 +132,6 @@ fn a_release_has_all_and_is_believed_by_each_anchor() {
     let out = out(&scratch);
     let files = tree(&out);
     for path in [
-        ".nojekyll",
         "SHA256SUMS",
         "SHA256SUMS.asc",
         "SHA256SUMS.minisig",
@@ -354,16 +353,19 @@ fn what_is_not_fit_is_refused_and_nothing_changes() {
     let run = release(&scratch, &["tiny-rpm"]).expect_code(1);
     assert!(run.stderr.contains("was changed"), "{}", run.text());
     scratch.write_finished(rpms(&scratch));
-    scratch.write(
-        "out/tiny-rpm/reproduction.json",
-        "{\"verdict\": \"different\"}",
-    );
-    let run = release(&scratch, &["tiny-rpm"]).expect_code(1);
-    assert!(
-        run.stderr.contains("did not come out the same"),
-        "{}",
-        run.text()
-    );
+    let plan = rpms(&scratch).manifest.plan_id.to_string();
+    for (verdict, plan, reason) in [
+        ("different", plan.as_str(), "did not come out the same"),
+        ("identical", &"0".repeat(64), "is of another plan"),
+        ("nonsense", &plan, "reproduction.json"),
+    ] {
+        let report = format!(
+            "{{\"schema\": 1, \"plan_id\": \"{plan}\", \"verdict\": \"{verdict}\", \"variations\": []}}"
+        );
+        scratch.write("out/tiny-rpm/reproduction.json", report);
+        let run = release(&scratch, &["tiny-rpm"]).expect_code(1);
+        assert!(run.stderr.contains(reason), "{verdict}: {}", run.text());
+    }
     fs::remove_dir_all(scratch.path("out/tiny-rpm")).expect("a result can go");
     let run = release(&scratch, &["tiny-rpm"]).expect_code(1);
     assert!(run.stderr.contains("is not built"), "{}", run.text());

@@ -27,12 +27,6 @@ use crate::result::Draft;
 use crate::source::{self, OwnSource};
 use crate::surroundings::{Surroundings, probe};
 
-/// How much room a build needs besides what its packages weigh, in bytes: the source tree and the
-/// objects of a trimmed kernel.
-const ROOM: u64 = 6 << 30;
-/// The same for a distribution's whole configuration.
-const ROOM_STOCK: u64 = 24 << 30;
-
 /// What a build needs from outside.
 #[derive(Debug, Clone, Copy)]
 pub struct Tools<'a> {
@@ -333,7 +327,7 @@ pub fn lock_result(out: &Utf8Path, name: &Name) -> Result<ResultLock, BuildError
 /// Refuses to begin what cannot end. The engine's own disk is usually that of `out`; a remote
 /// engine's cannot be asked.
 fn check_room(out: &Utf8Path, planned: &Planned) -> Result<(), BuildError> {
-    let needed = if planned.is_large() { ROOM_STOCK } else { ROOM };
+    let needed = planned.room();
     std::fs::create_dir_all(out).map_err(|source| BuildError::File {
         attempt: "creating",
         path: out.to_owned(),

@@ -104,12 +104,6 @@ impl Finished {
         })
     }
 
-    /// Whether it came out the same when it was built again; `None` where nobody tried.
-    pub fn reproduced(&self) -> Option<bool> {
-        let report = self.path.join(REPORT);
-        report.exists().then(|| !came_out_different(&self.path))
-    }
-
     /// The files that `SHA256SUMS` covers, and their digests.
     pub(crate) fn files(&self) -> Result<BTreeMap<String, Sha256>, BuildError> {
         let text = read(&self.path.join(CHECKSUMS)).map_err(BuildError::Unexpected)?;
@@ -339,7 +333,8 @@ fn copy_file(from: &Utf8Path, to: &Utf8Path) -> Result<(), BuildError> {
     })
 }
 
-fn read(path: &Utf8Path) -> Result<Vec<u8>, String> {
+/// The bytes of a text of a result, up to the most that one may have.
+pub(crate) fn read(path: &Utf8Path) -> Result<Vec<u8>, String> {
     let fail = |error: io::Error| format!("{path}: {error}");
     let mut text = Vec::new();
     let file = File::open(path).map_err(fail)?;
@@ -347,7 +342,7 @@ fn read(path: &Utf8Path) -> Result<Vec<u8>, String> {
     Ok(text)
 }
 
-fn parse<T: DeserializeOwned>(name: &str, text: &[u8]) -> Result<T, String> {
+pub(crate) fn parse<T: DeserializeOwned>(name: &str, text: &[u8]) -> Result<T, String> {
     serde_json::from_slice(text).map_err(|error| format!("{name}: {error}"))
 }
 

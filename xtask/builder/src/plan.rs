@@ -12,6 +12,12 @@ use crate::project::{Fragment, Project};
 use crate::scripts;
 use crate::source::OwnSource;
 
+/// How much room a build needs besides what its packages weigh, in bytes: the source tree and the
+/// objects of a trimmed kernel.
+pub const ROOM: u64 = 6 << 30;
+/// The same for a distribution's whole configuration.
+pub const ROOM_STOCK: u64 = 24 << 30;
+
 /// A recipe whose locks belong to it, and its plan.
 #[derive(Debug)]
 pub struct Planned {
@@ -103,8 +109,13 @@ impl Planned {
     }
 
     /// Whether it compiles a distribution's whole configuration.
-    pub(crate) fn is_large(&self) -> bool {
+    pub fn is_large(&self) -> bool {
         self.plan.input(InputRole::StockConfiguration).is_some()
+    }
+
+    /// How much room a build of it needs besides what its packages weigh, in bytes.
+    pub fn room(&self) -> u64 {
+        if self.is_large() { ROOM_STOCK } else { ROOM }
     }
 
     /// Whether the source is what the recipe is for, and the container's compiler can compile it.

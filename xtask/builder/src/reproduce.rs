@@ -18,6 +18,10 @@ use crate::plan::Planned;
 use crate::report::Reporter;
 use crate::surroundings::Surroundings;
 
+mod told;
+
+pub use told::Told;
+
 /// The report, beside the result that it is about.
 pub const REPORT: &str = "reproduction.json";
 /// Where a second result stays that differs, below `out/`.

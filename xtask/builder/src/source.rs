@@ -16,6 +16,7 @@ use crate::plan::Planned;
 
 mod error;
 mod locked;
+mod newer;
 mod origin;
 mod own;
 mod patches;
@@ -25,6 +26,7 @@ mod tree;
 
 pub use error::SourceError;
 pub(crate) use locked::{Before, Obtained, lock, obtain, outdated};
+pub(crate) use newer::newer_tag;
 pub use own::OwnSource;
 
 /// Where the volume appears in containers; the tree is in `tree` below it.

@@ -1,10 +1,14 @@
 //! The command line.
 
+mod ci;
 mod release;
+#[cfg(test)]
+mod workflows;
 
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use ci::{Ci, CiCommand, Doctor, Recipes, Summary};
 pub(crate) use release::{Keys, KeysFolder, NewKeys, Release, Verify};
 
 /// Reproducible MPTCP kernel packages.
@@ -82,6 +86,10 @@ pub(crate) enum Command {
     Keys(Keys),
     /// Check a release without trusting whoever made it, and build it again on request
     Verify(Verify),
+    /// Tell CI services what to build, what is outdated, and what came of it
+    Ci(Ci),
+    /// Look whether this host has what builds need; exit 3 if something is missing
+    Doctor(Doctor),
     /// Measure this tool against its bars
     Bench(Bench),
     /// Remove results, and on request caches

@@ -4,8 +4,10 @@ mod bench;
 mod build;
 mod capabilities;
 mod check;
+mod ci;
 mod clean;
 mod config;
+mod doctor;
 mod keys;
 mod list;
 mod lock;
@@ -37,6 +39,8 @@ pub(crate) fn run(arguments: &Arguments, cancel: &Cancel) -> Result<(), Failure>
         Command::Release(command) => release::run(global, command, cancel),
         Command::Keys(command) => keys::run(global, command),
         Command::Verify(command) => verify::run(global, command, cancel),
+        Command::Ci(command) => ci::run(global, command, cancel),
+        Command::Doctor(command) => doctor::run(global, command, cancel),
         Command::Bench(command) => bench::run(global, command, cancel),
         Command::Clean(command) => clean::run(global, command, cancel),
         Command::Test(command) => test::run(global, command, cancel),

@@ -68,6 +68,19 @@ pub(crate) enum Failure {
     #[error("recipe `{recipe}` is not built")]
     #[diagnostic(help("run `cargo xtask build {recipe}`"))]
     NotBuilt { recipe: String },
+    #[error("the result in {path} was changed, or is none: {reason}")]
+    #[diagnostic(help("do not use it; build it again"))]
+    Changed { path: Utf8PathBuf, reason: String },
+    #[error("{what}")]
+    #[diagnostic(help("{help}"))]
+    Freshness {
+        what: String,
+        help: &'static str,
+        category: Category,
+    },
+    #[error("this host lacks {what}")]
+    #[diagnostic(help("what to do stands beside each of them"))]
+    Doctor { what: String },
     #[error("there is no verdict in {path}: {reason}")]
     #[diagnostic(help("boot the kernel first: `cargo xtask smoke RECIPE`"))]
     NoVerdict { path: Utf8PathBuf, reason: String },
@@ -109,9 +122,10 @@ impl Failure {
             Self::NoSmoke(error) => error.category(),
             Self::Release(error) => error.category(),
             Self::Tests { .. } | Self::NotBuilt { .. } | Self::NoVerdict { .. } => Category::Input,
-            Self::Different { .. } => Category::Verification,
+            Self::Different { .. } | Self::Changed { .. } => Category::Verification,
+            Self::Freshness { category, .. } => *category,
             Self::Usage(..) | Self::Smoke { .. } => return None,
-            Self::Output(_) => Category::Host,
+            Self::Doctor { .. } | Self::Output(_) => Category::Host,
         })
     }
 

@@ -50,6 +50,13 @@ pub(crate) fn result<T: Serialize>(
     Ok(stdout.flush()?)
 }
 
+/// Writes a text that is a result by itself, the same in both formats.
+pub(crate) fn plain(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(inert(text, false).as_bytes())?;
+    Ok(stdout.flush()?)
+}
+
 /// A line for people on standard error.
 pub(crate) fn note(global: &Global, text: &str) {
     if !global.quiet {

@@ -17,6 +17,7 @@ mod repository;
 mod tests;
 mod tree;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub use tree::FileKind;
 
 /// How long a server may take to tell what a tag or branch points to.
 const RESOLVE: Duration = Duration::from_secs(120);
+/// How long git may take to tell its version.
+const VERSION: Duration = Duration::from_secs(20);
 /// How long a commit may take to be fetched.
 const FETCH: Duration = Duration::from_secs(2 * 3600);
 /// How often is looked how far a fetch has come.
@@ -86,11 +89,31 @@ impl Repositories {
         let Some(id) = found else {
             return Err(GitError::NoReference { url, reference });
         };
-        id.parse().map_err(|_| GitError::Answer {
-            url,
-            reference,
-            found: id.chars().take(80).flat_map(char::escape_debug).collect(),
-        })
+        commit_id(id, &url, &reference)
+    }
+
+    /// The tags of a repository now, and the commit that each points to. Tags whose names no recipe could have are
+    /// left out.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or its answer is no list of tags.
+    pub fn tags(&self, url: &GitUrl) -> Result<BTreeMap<RefName, CommitId>, GitError> {
+        let process = command::remote(Utf8Path::new("/dev/null"), RESOLVE, "a list of tags")
+            .arguments(["ls-remote", "--tags", "--", url.as_str()]);
+        let list = self.ask(&process, "listing the tags of".to_owned(), url)?;
+        let mut tags = BTreeMap::new();
+        for (id, name) in list.lines().filter_map(|line| line.split_once('\t')) {
+            let Some(name) = name.strip_prefix("refs/tags/") else {
+                continue;
+            };
+            // The commit behind an annotated tag comes after the tag's own object, and takes its place.
+            let Ok(name) = name.strip_suffix("^{}").unwrap_or(name).parse::<RefName>() else {
+                continue;
+            };
+            let commit = commit_id(id, url, &Reference::Tag(name.clone()))?;
+            tags.insert(name, commit);
+        }
+        Ok(tags)
     }
 
     /// What is here already. Its contents are verified when they are read.
@@ -265,6 +288,30 @@ impl Repositories {
             }
         }
     }
+}
+
+/// The id that a server told.
+fn commit_id(id: &str, url: &GitUrl, reference: &Reference) -> Result<CommitId, GitError> {
+    id.parse().map_err(|_| GitError::Answer {
+        url: url.clone(),
+        reference: reference.clone(),
+        found: id.chars().take(80).flat_map(char::escape_debug).collect(),
+    })
+}
+
+/// The version of the host's git, as it tells it.
+///
+/// # Errors
+/// When there is none, or it fails.
+pub fn version(cancel: &Cancel) -> Result<String, GitError> {
+    let process = command::local(Utf8Path::new("/dev/null"), VERSION, "git's version");
+    let captured = process.argument("version").capture(cancel)?;
+    let text = captured.text()?;
+    let version = text.trim();
+    Ok(version
+        .strip_prefix("git version ")
+        .unwrap_or(version)
+        .to_owned())
 }
 
 fn tag_name(tag: &RefName) -> String {

@@ -6,6 +6,7 @@ use std::fs;
 use builder::finished::{Finished, Origin};
 use builder::plan::Planned;
 use builder::project::Project;
+use builder::reproduce::{self, Told};
 use camino::{Utf8Path, Utf8PathBuf};
 use model::digest::Sha256;
 use model::manifest::Manifest;
@@ -50,12 +51,7 @@ impl Candidate {
         let finished = Finished::open(&folder, Origin::There)?;
         check_plan(&planned, &finished, checkout)?;
         check_run(&finished)?;
-        let reproduced = match finished.reproduced() {
-            Some(false) => {
-                return Err("it did not come out the same when it was built again".to_owned());
-            }
-            told => told.unwrap_or(false),
-        };
+        let reproduced = reproduced(&folder, &finished)?;
         let smoke_text = read_smoke(&folder)?;
         let smoke = Smoke::parse(&smoke_text).map_err(|error| error.to_string())?;
         let manifest = fs::read(folder.join("manifest.json")).map_err(|error| error.to_string())?;
@@ -127,6 +123,20 @@ fn check_run(finished: &Finished) -> Result<(), String> {
         return Err("it was built from objects that an earlier build left".to_owned());
     }
     Ok(())
+}
+
+/// Whether it came out the same when it was built again; false where nobody tried.
+fn reproduced(folder: &Utf8Path, finished: &Finished) -> Result<bool, String> {
+    match Told::read(folder)? {
+        None => Ok(false),
+        Some(told) if told.verdict == reproduce::Verdict::Different => {
+            Err("it did not come out the same when it was built again".to_owned())
+        }
+        Some(told) if told.plan_id != finished.manifest.plan_id => {
+            Err("the report of its second build is of another plan".to_owned())
+        }
+        Some(_) => Ok(true),
+    }
 }
 
 fn read_smoke(folder: &Utf8Path) -> Result<String, String> {

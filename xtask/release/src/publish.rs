@@ -422,8 +422,6 @@ impl Work<'_> {
         let text = serde_json::to_value(release).map_err(ReleaseError::render(RELEASE))?;
         self.draft.add(RELEASE, pretty(&text, RELEASE)?)?;
         self.draft.add("index.html", page::page(release))?;
-        // GitHub Pages would leave out what begins with an underscore or a dot.
-        self.draft.add(".nojekyll", "")?;
         Ok(())
     }
 }

@@ -154,6 +154,49 @@ fn a_commit_is_fetched_from_a_folder_and_by_an_old_server() {
 }
 
 #[test]
+fn all_tags_are_listed_with_the_commits_behind_them() {
+    let place = place();
+    let files = |content| [("a", "100644", content)];
+    let old = place.origin.commit("main", &files("old")).unwrap();
+    let new = place.origin.commit("main", &files("new")).unwrap();
+    assert_eq!(place.repositories.tags(&place.url()).unwrap(), [].into());
+    let git = |arguments: &[&str]| place.origin.git(arguments, b"").unwrap();
+    git(&["tag", "v0.95", old.as_str()]);
+    git(&["tag", "-a", "-m", "x", "v0.95.1", new.as_str()]);
+    git(&["tag", "-a", "-m", "x", "twice", "v0.95.1"]);
+    // No recipe can name it.
+    git(&["tag", "odd!name", old.as_str()]);
+    git(&["branch", "refs/tags/hidden", new.as_str()]);
+    let expected = [("v0.95", &old), ("v0.95.1", &new), ("twice", &new)];
+    let expected: BTreeMap<RefName, CommitId> = expected
+        .into_iter()
+        .map(|(name, id)| (name.parse().unwrap(), id.clone()))
+        .collect();
+    for behaviour in [GitBehaviour::Normal, GitBehaviour::WithoutVersion2] {
+        place.server.behave(behaviour);
+        for url in [place.url(), place.file_url()] {
+            assert_eq!(place.repositories.tags(&url).unwrap(), expected);
+        }
+    }
+    assert!(place.cached().is_empty());
+    place.server.behave(GitBehaviour::Cut(40));
+    let error = place.repositories.tags(&place.url()).unwrap_err();
+    assert_eq!(error.category(), Category::Host, "{error}");
+    let gone = place.server.url("gone/.git").parse().unwrap();
+    let error = place.repositories.tags(&gone).unwrap_err();
+    assert_eq!(refusal(&error), Refusal::NoRepository);
+}
+
+#[test]
+fn the_hosts_git_tells_its_version() {
+    let version = version(&Cancel::new()).unwrap();
+    assert!(
+        version.starts_with(|c: char| c.is_ascii_digit()),
+        "{version}"
+    );
+}
+
+#[test]
 fn tags_and_branches_resolve_to_commits_by_their_exact_names() {
     let place = place();
     let old = place

@@ -14,7 +14,10 @@ const FILES: [(&str, &str); 6] = [
     ("SHA256SUMS.minisig", "its minisign signature"),
     ("mptcp-kernels.asc", "the OpenPGP key"),
     ("mptcp-kernels.pub", "the minisign key"),
-    ("mptcp-kernels.pem", "the key as PEM"),
+    (
+        "mptcp-kernels.pem",
+        "the same key as PEM; it signs provenance too",
+    ),
 ];
 
 pub(super) fn section(release: &Release) -> Markup {

@@ -1,0 +1,26 @@
+//! `ci matrix`: what there is to build, in the form that workflows take.
+
+use std::io;
+
+use builder::matrix::matrix;
+
+use super::{append, known};
+use crate::arguments::{Global, Recipes};
+use crate::context;
+use crate::failure::Failure;
+use crate::output;
+
+/// The file that outputs of a step go to.
+const OUTPUTS: &str = "GITHUB_OUTPUT";
+
+pub(super) fn run(global: &Global, command: &Recipes) -> Result<(), Failure> {
+    let project = context::project(global)?;
+    let (matrix, left_out) = matrix(&known(&project, &command.recipes)?);
+    for left_out in left_out {
+        let (recipe, reason) = (left_out.recipe, left_out.reason);
+        output::note(global, &format!("{recipe} is left out: {reason}"));
+    }
+    let line = serde_json::to_string(&matrix).map_err(io::Error::other)?;
+    append(OUTPUTS, &format!("matrix={line}\n"))?;
+    output::plain(&(line + "\n"))
+}
