@@ -436,6 +436,14 @@ fn versions_follow_one_another() {
     let key = fingerprint(&scratch);
     let folder = out(&scratch);
     verify(&scratch, folder.to_str().expect("UTF-8"), &["--key", &key]).expect_code(0);
+    // Who reads the indexes of the release before still finds them.
+    let names: Vec<_> = tree(&folder).into_keys().collect();
+    let count = |part: &str| names.iter().filter(|path| path.contains(part)).count();
+    assert_eq!(
+        (count("/by-hash/"), count("-primary.xml.gz")),
+        (4, 1),
+        "{names:?}"
+    );
     newer(3);
     let run = release(&scratch, &["--keep", "2", "tiny"]).expect_code(0);
     assert_eq!(run.stdout.matches(" tiny ").count(), 2, "{}", run.text());
@@ -468,6 +476,38 @@ fn a_release_is_signed_anew_without_its_results() {
     verify(&later, folder.to_str().expect("UTF-8"), &["--key", &key]).expect_code(0);
     let nothing = release_to(&later, &later.beside("none").into_std_path_buf(), &[]);
     assert_eq!(nothing.code, 1, "{}", nothing.text());
+}
+
+#[test]
+fn what_was_released_before_is_taken_from_where_it_is_served() {
+    let scratch = ready();
+    release(&scratch, &["tiny", "tiny-rpm"]).expect_code(0);
+    let before = tree(&out(&scratch));
+    let server = TestServer::serve(before.clone()).expect("a server");
+    let url = server.url("");
+    let place = scratch.beside("elsewhere").into_std_path_buf();
+    let run = release_to(&scratch, &place, &["--previous", &url]).expect_code(0);
+    assert_eq!(run.stdout.matches("  kept  ").count(), 2, "{}", run.text());
+    let key = fingerprint(&scratch);
+    let folder = place.to_str().expect("UTF-8");
+    verify(&scratch, folder, &["--key", &key]).expect_code(0);
+    let after = tree(&place);
+    for (path, bytes) in &before {
+        let is_kept = path.starts_with("kernels/") || path.contains("/pool/");
+        assert!(!is_kept || after.get(path) == Some(bytes), "{path}");
+    }
+    // Somebody changed a package there.
+    let package = "apt/pool/debian-13/tiny/linux-image-6.12.0-tiny_1_amd64.deb";
+    server.put(package, "other");
+    let run = release_to(&scratch, &place, &["--previous", &url]).expect_code(4);
+    assert!(run.stderr.contains(package), "{}", run.text());
+    assert!(tree(&place) == after);
+    // Of somebody else's release nothing is taken over.
+    let other = scratch.beside("other-keys");
+    keys(&scratch, &["--keys", other.as_str()]);
+    let arguments = ["--previous", &url, "--keys", other.as_str()];
+    let run = release_to(&scratch, &place, &arguments).expect_code(4);
+    assert!(run.stderr.contains("SHA256SUMS.asc"), "{}", run.text());
 }
 
 #[test]

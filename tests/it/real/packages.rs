@@ -382,39 +382,3 @@ fn dpkg_deb(action: &str, package: &Path) -> Option<String> {
     );
     Some(text(output.stdout))
 }
-
-#[test]
-#[ignore = "needs a container engine"]
-fn equal_plan_equal_manifest() {
-    if var("MPTCP_KERNELS_FULL").as_deref() != Some("1") {
-        say(
-            "skipped: equal_plan_equal_manifest (compiles a second time; set MPTCP_KERNELS_FULL=1)",
-        );
-        return;
-    }
-    let ready = Ready::new();
-    let before = built(&ready);
-    let other = Ready::new();
-    let run = other
-        .scratch
-        .start(&["build", "mini", "--no-smoke", "--no-cache", "--jobs", "1"])
-        .wait(BUILD * 2)
-        .expect_code(0);
-    assert_eq!(
-        run.stdout.lines().last(),
-        Some("smoke: not run (--no-smoke)"),
-        "{}",
-        run.stdout
-    );
-    let after = read_all(&other.scratch.path("out/mini"));
-    assert_eq!(
-        before.text("SHA256SUMS"),
-        String::from_utf8_lossy(&after["SHA256SUMS"])
-    );
-    assert_eq!(
-        wrong_sums(before.text("SHA256SUMS"), &after),
-        Vec::<String>::new()
-    );
-    // What does vary is kept apart.
-    assert_ne!(before.files["run.json"], after["run.json"]);
-}

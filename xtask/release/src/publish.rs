@@ -343,7 +343,20 @@ impl Work<'_> {
                 }
             }
         }
-        Ok(())
+        let packages = kernels.iter().flat_map(|kernel| &kernel.packages);
+        let files = self.draft.files();
+        let is_other = |package: &&Package| {
+            let stored = files.get(&package.path);
+            stored.is_none_or(|stored| stored.sha256 != package.sha256)
+        };
+        let problems: Vec<_> = packages
+            .filter(is_other)
+            .map(|package| format!("{}: two versions have other bytes of it", package.path))
+            .collect();
+        match problems[..] {
+            [] => Ok(()),
+            _ => Err(ReleaseError::Refused { problems }),
+        }
     }
 
     fn repositories(&mut self, release: &Release) -> Result<(), ReleaseError> {
