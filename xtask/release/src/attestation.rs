@@ -11,7 +11,7 @@ use model::digest::Sha256;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ReleaseError;
-use crate::keys::{MinisignPublic, MinisignSecret};
+use crate::keys::{Keys, MinisignPublic};
 
 /// The type of every payload.
 const PAYLOAD: &str = "application/vnd.in-toto+json";
@@ -94,16 +94,19 @@ impl Statement {
         }
     }
 
-    /// The signed envelope; the same each time.
-    pub(crate) fn sign(&self, key: &MinisignSecret, id: &str) -> Result<String, ReleaseError> {
+    /// The envelope, signed by the minisign key; the same each time.
+    ///
+    /// # Errors
+    /// None that a value of this type causes.
+    pub fn sign(&self, keys: &Keys) -> Result<String, ReleaseError> {
         let render = ReleaseError::render("a statement");
         let payload = serde_json::to_vec(self).map_err(&render)?;
-        let signature = key.sign_raw(&authenticated(PAYLOAD, &payload));
+        let signature = keys.minisign.sign_raw(&authenticated(PAYLOAD, &payload));
         let envelope = Envelope {
             payload_type: PAYLOAD.to_owned(),
             payload: BASE64_STANDARD.encode(&payload),
             signatures: vec![Signature {
-                keyid: id.to_owned(),
+                keyid: keys.public().minisign.id(),
                 sig: BASE64_STANDARD.encode(signature),
             }],
         };
@@ -167,7 +170,7 @@ mod tests {
             "https://example.org/said",
             serde_json::json!({"b": 1}),
         );
-        let envelope = statement.sign(&keys.minisign, &public.id()).unwrap();
+        let envelope = statement.sign(&keys).unwrap();
         let read = Statement::verify(envelope.as_bytes(), &public).unwrap();
         assert_eq!(read, statement);
         let mut altered: serde_json::Value = serde_json::from_str(&envelope).unwrap();

@@ -253,6 +253,18 @@ impl Keys {
         }
     }
 
+    /// The signatures of both that stand beside `data`, OpenPGP's first, made at `time` in seconds since 1970; the
+    /// comment, of one line, is the minisign key's. The same each time.
+    ///
+    /// # Errors
+    /// None that a key causes which was opened.
+    pub fn sign(&self, data: &[u8], time: u64, comment: &str) -> Result<[String; 2], KeyError> {
+        Ok([
+            self.openpgp.sign_detached(data, time)?,
+            self.minisign.sign(data, comment),
+        ])
+    }
+
     /// Signs something at `now` with both, and checks the signatures as a stranger does.
     ///
     /// # Errors

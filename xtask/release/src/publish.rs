@@ -322,8 +322,7 @@ impl Work<'_> {
         let bill = pretty(&bill, "the bill of materials")?;
         self.draft.add(&format!("{folder}/sbom.spdx.json"), bill)?;
         let statement = provenance::statement(candidate, &kernel.packages, &kernel.commit, url)?;
-        let id = self.keys.public().minisign.id();
-        let envelope = statement.sign(&self.keys.minisign, &id)?;
+        let envelope = statement.sign(self.keys)?;
         self.draft
             .add(&format!("{folder}/provenance.json"), envelope)?;
         Ok(())

@@ -87,7 +87,7 @@ impl<'a> Rebuild<'a> {
         let id = keys.public().minisign.id();
         Ok(Attestation {
             file: format!("{}-{}.{id}.json", kernel.recipe, kernel.version),
-            envelope: statement.sign(&keys.minisign, &id)?,
+            envelope: statement.sign(keys)?,
         })
     }
 }

@@ -26,9 +26,10 @@ pub(crate) fn write(draft: &mut Draft, keys: &Keys, date: u64) -> Result<Sha256,
     let lines = files.map(|(path, stored)| format!("{}  {path}\n", stored.sha256));
     let text: String = lines.collect();
     let stored = draft.add(SUMS, &text)?;
-    draft.add(OPENPGP, keys.openpgp.sign_detached(text.as_bytes(), date)?)?;
     let comment = format!("mptcp-kernels release of {}", formats::dates::rfc3339(date));
-    draft.add(MINISIGN, keys.minisign.sign(text.as_bytes(), &comment))?;
+    let [openpgp, minisign] = keys.sign(text.as_bytes(), date, &comment)?;
+    draft.add(OPENPGP, openpgp)?;
+    draft.add(MINISIGN, minisign)?;
     Ok(stored.sha256)
 }
 

@@ -7,7 +7,7 @@ mod repositories;
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Seek, SeekFrom};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -159,7 +159,7 @@ impl Look<'_> {
         }
     }
 
-    /// Reads a file, which has to have this digest; of an RPM package its signature too. Gives its size in bytes.
+    /// Reads a file, which has to have this digest; then, of an RPM package, its signature. Gives its size in bytes.
     fn read(
         &self,
         sums: &Sums,
@@ -167,64 +167,48 @@ impl Look<'_> {
         expected: &Sha256,
         package: Option<&Package>,
     ) -> Result<u64, ReleaseError> {
+        let untrusted = |reason: String| ReleaseError::untrusted(path, reason);
         let mut file = self.origin.open(path, sums.expect(path)?)?;
-        let is_rpm = std::path::Path::new(path).extension() == Some("rpm".as_ref());
-        let (length, mut built) = if is_rpm {
-            let head = self.signed_head(sums, path, &mut file)?;
-            (head.length(), Some(unsigned(path, &head)?))
-        } else {
-            (0, None)
-        };
-        let mut left = length;
-        let found = hash_into(&mut file, |part| {
-            let skipped = left.min(part.len());
-            left -= skipped;
-            if let Some(built) = &mut built {
-                built.update(part.get(skipped..).unwrap_or_default());
-            }
-            Ok(())
-        });
-        let found = found.map_err(|error| ReleaseError::untrusted(path, error))?;
+        let found = hash_into(&mut file, |_| Ok(()));
+        let found = found.map_err(|error| untrusted(error.to_string()))?;
         if found.sha256 != *expected {
             return Err(changed(path, expected, &found.sha256));
         }
-        let built = built.map_or(found.sha256, Sha256::finish);
+        let is_rpm = std::path::Path::new(path).extension() == Some("rpm".as_ref());
+        let built = if is_rpm {
+            self.unsigned(sums, &mut file).map_err(untrusted)?
+        } else {
+            found.sha256
+        };
         match package {
-            Some(package) if package.built != built => Err(ReleaseError::untrusted(
-                path,
-                format!(
-                    "without its signature it is {built}, but {} was built",
-                    package.built
-                ),
-            )),
+            Some(package) if package.built != built => Err(untrusted(format!(
+                "without its signature it is {built}, but {} was built",
+                package.built
+            ))),
             Some(package) if (package.sha256, package.size) != (found.sha256, found.size) => {
-                Err(ReleaseError::untrusted(path, "release.json says otherwise"))
+                Err(untrusted("release.json says otherwise".to_owned()))
             }
             _ => Ok(found.size),
         }
     }
 
-    fn signed_head(&self, sums: &Sums, path: &str, file: &mut File) -> Result<Head, ReleaseError> {
-        let untrusted = |reason: String| ReleaseError::untrusted(path, reason);
-        let head = Head::read(BufReader::new(&*file).take(MAX));
-        let head = head.map_err(|error| untrusted(error.to_string()))?;
-        let signature = head.signature();
-        let signature = signature.ok_or_else(|| untrusted("it is not signed".to_owned()))?;
+    /// The digest that an RPM package had before it was signed, if its signature is good.
+    fn unsigned(&self, sums: &Sums, file: &mut File) -> Result<Sha256, String> {
+        let say = |error: std::io::Error| error.to_string();
+        file.rewind().map_err(say)?;
+        let head = Head::read(BufReader::new(&*file)).map_err(|error| error.to_string())?;
+        let signature = head.signature().ok_or("it is not signed")?;
         let verified = sums
             .keyring
             .verify_detached(head.header(), signature, self.now);
-        verified.map_err(|error| untrusted(error.to_string()))?;
-        file.rewind()
-            .map_err(|error| untrusted(error.to_string()))?;
-        Ok(head)
+        verified.map_err(|error| error.to_string())?;
+        let unsigned = head.unsigned().map_err(|error| error.to_string())?;
+        let mut hasher = sha2::Sha256::new_with_prefix(unsigned.to_bytes());
+        file.seek(SeekFrom::Start(head.length() as u64))
+            .map_err(say)?;
+        std::io::copy(file, &mut hasher).map_err(say)?;
+        Ok(Sha256::finish(hasher))
     }
-}
-
-/// The beginning of a package as it was before it was signed.
-fn unsigned(path: &str, head: &Head) -> Result<sha2::Sha256, ReleaseError> {
-    let unsigned = head.unsigned();
-    let unsigned = unsigned.map_err(|error| ReleaseError::untrusted(path, error))?;
-    Ok(sha2::Sha256::new_with_prefix(unsigned.to_bytes()))
 }
 
 /// A release whose every file is what its checksums name.
