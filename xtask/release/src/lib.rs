@@ -18,6 +18,7 @@ mod publish;
 mod rebuild;
 mod sbom;
 mod seen;
+mod succession;
 mod sums;
 pub mod synthetic;
 #[cfg(test)]

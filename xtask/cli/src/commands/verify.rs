@@ -220,7 +220,7 @@ fn text(report: &Report) -> String {
     }
     if let Some(witnesses) = report.witnesses {
         text.push_str(&format!(
-            "  {witnesses} witnesses built each newest kernel as well\n"
+            "  witnesses who built each newest kernel as well: {witnesses}\n"
         ));
     }
     for file in &report.rebuilt {
