@@ -26,7 +26,8 @@ refuses "apt refuses an altered Packages" "Packages" update
 package=$(cd /work/tree && ls apt/pool/debian-13/mini/linux-image-*)
 flip "$package"
 update > /tmp/log 2>&1 || { cat /tmp/log >&2; fail "apt-get update"; }
-install() { sudo apt-get install linux-image-mptcp-mini; }
+# Nothing that was fetched before is at hand.
+install() { sudo apt-get clean && sudo apt-get install linux-image-mptcp-mini; }
 refuses "apt refuses an altered package" "Hash Sum mismatch" install
 flip index.html
 cp -r /work/expired/apt/dists/. /tmp/bad/apt/dists/
