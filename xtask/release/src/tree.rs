@@ -72,7 +72,8 @@ impl Draft {
     ) -> Result<Stored, ReleaseError> {
         let bytes = bytes.as_ref();
         let (place, mut file) = self.open(path)?;
-        let written = file.write_all(bytes);
+        // The link must not turn to what a crash would take back.
+        let written = file.write_all(bytes).and_then(|()| file.sync_all());
         written.map_err(ReleaseError::file("writing", &place))?;
         let stored = Stored::of(bytes);
         self.files.insert(path.to_owned(), stored);
@@ -123,6 +124,7 @@ impl Draft {
             }
             to.write_all(part)
         });
+        let found = found.and_then(|found| to.sync_all().map(|()| found));
         let found = found.map_err(failed)?;
         if found.sha256 != *expected {
             let reason = format!(
