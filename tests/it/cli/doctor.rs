@@ -61,8 +61,8 @@ fn too_little_room_is_told_in_numbers() {
     let found = out["found"].as_str().expect("text");
     for part in [
         " GB free; ",
-        "needs 6.4 GB",
-        "25.7 GB",
+        "needs 9.6 GB",
+        "28.9 GB",
         "99999.0 GB are asked for",
     ] {
         assert!(found.contains(part), "{part}: {found}");

@@ -1,5 +1,7 @@
 //! Releases, and what those find who check them.
 
+mod forged;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +11,6 @@ use std::time::{Duration, Instant};
 use formats::testing::kernel::TestPackage;
 use host::clock::now_unix;
 use host::testing::TestServer;
-use model::digest::Sha256;
 use model::smoke::Verdict;
 use release::synthetic::Synthetic;
 
@@ -37,11 +38,14 @@ fn keys(scratch: &Scratch, more: &[&str]) -> Run {
 }
 
 fn debs(scratch: &Scratch, content: &str) -> Synthetic {
+    let version = scratch.version_of("tiny");
     let image = TestPackage::new()
         .name("linux-image-6.12.0-tiny")
+        .version(&version)
         .file("./usr/share/doc/x", content.as_bytes());
     let libc = TestPackage::new()
         .name("linux-libc-dev")
+        .version(&version)
         .file("./usr/include/x.h", b"");
     let packages = [
         ("linux-image-6.12.0-tiny_1_amd64.deb", image.build()),
@@ -51,11 +55,14 @@ fn debs(scratch: &Scratch, content: &str) -> Synthetic {
 }
 
 fn rpms(scratch: &Scratch) -> Synthetic {
+    let version = scratch.version_of("tiny-rpm");
     let kernel = TestPackage::new()
         .name("kernel-tiny-rpm")
+        .version(&version)
         .file("./boot/x", b"x");
     let devel = TestPackage::new()
         .name("kernel-tiny-rpm-devel")
+        .version(&version)
         .file("./usr/src/x", b"x");
     let packages = [
         ("kernel-tiny-rpm-1-2.x86_64.rpm", kernel.build_rpm()),
@@ -282,294 +289,6 @@ fn one_flipped_byte_in_any_file_is_named() {
     }
 }
 
-/// A release whose files were changed by somebody who has the keys: how, the file that is named, and what is said.
-type Contradiction = (fn(&mut Forge), &'static str, &'static str);
-
-struct Forge {
-    files: BTreeMap<String, Vec<u8>>,
-    keys: release::keys::Keys,
-}
-
-impl Forge {
-    fn path(&self, part: &str) -> String {
-        let mut paths = self.files.keys().filter(|path| path.contains(part));
-        paths.next().expect("such a file").clone()
-    }
-
-    fn json(&mut self, part: &str, change: impl FnOnce(&mut serde_json::Value)) {
-        let path = self.path(part);
-        let mut value = serde_json::from_slice(&self.files[&path]).expect("JSON");
-        change(&mut value);
-        self.files.insert(path, value.to_string().into_bytes());
-    }
-
-    fn release(&mut self, change: impl FnOnce(&mut serde_json::Value)) {
-        self.json("release.json", change);
-    }
-
-    /// Signs something else in place of the provenance.
-    fn provenance(&mut self, change: impl FnOnce(&mut serde_json::Value)) {
-        let path = self.path("kernels/tiny/6.12.1-1+mptcp1/provenance.json");
-        let key = self.keys.public().minisign;
-        let said = release::Statement::verify(&self.files[&path], &key).expect("a statement");
-        let mut said = serde_json::to_value(said).expect("JSON");
-        change(&mut said);
-        let said: release::Statement = serde_json::from_value(said).expect("a statement");
-        let envelope = said.sign(&self.keys).expect("an envelope");
-        self.files.insert(path, envelope.into_bytes());
-    }
-
-    /// Signs it all anew, and writes it.
-    fn write(mut self, folder: &Path) {
-        self.files.retain(|path, _| !path.starts_with("SHA256SUMS"));
-        let sums = self.files.iter();
-        let sums = sums.map(|(path, bytes)| format!("{}  {path}\n", Sha256::of(bytes)));
-        let sums: String = sums.collect();
-        let signatures = self.keys.sign(sums.as_bytes(), now_unix(), "a test");
-        let [openpgp, minisign] = signatures.expect("signatures");
-        for (name, text) in [
-            ("SHA256SUMS", sums),
-            ("SHA256SUMS.asc", openpgp),
-            ("SHA256SUMS.minisig", minisign),
-        ] {
-            self.files.insert(name.to_owned(), text.into_bytes());
-        }
-        write_tree(folder, &self.files);
-    }
-}
-
-fn contradictions() -> Vec<Contradiction> {
-    vec![
-        (|_| {}, "", ""),
-        (
-            |it| it.release(|release| release["valid_until"] = 1.into()),
-            "release.json",
-            "expired",
-        ),
-        (
-            |it| it.release(|release| release["keys"]["minisign"] = "0".into()),
-            "release.json",
-            "other keys",
-        ),
-        (
-            |it| it.release(|release| release["schema"] = 2.into()),
-            "release.json",
-            "form 2",
-        ),
-        (
-            |it| it.release(|release| release["kernels"][0]["packages"][0]["size"] = 1.into()),
-            "linux-image-6.12.0-tiny_1_amd64.deb",
-            "says otherwise",
-        ),
-        (
-            |it| {
-                it.release(|release| release["kernels"][0]["packages"][1]["indexed"] = true.into())
-            },
-            "Packages",
-            "does not name",
-        ),
-        (
-            |it| it.release(|release| release["kernels"][0]["plan_id"] = "0".repeat(64).into()),
-            "manifest.json",
-            "another plan",
-        ),
-        (
-            |it| {
-                it.release(|release| {
-                    drop(
-                        release["kernels"][0]["packages"]
-                            .as_array_mut()
-                            .map(Vec::pop),
-                    )
-                })
-            },
-            "manifest.json",
-            "other packages",
-        ),
-        (
-            |it| it.release(|release| release["kernels"][0]["commit"] = "0".repeat(40).into()),
-            "provenance.json",
-            "expected",
-        ),
-        (
-            |it| {
-                let path = it.path("main/binary-amd64/Packages");
-                it.files.insert(path, b"".to_vec());
-            },
-            "Release",
-            "names",
-        ),
-        (
-            |it| {
-                let path = it.path("dists/debian-13/Release");
-                let text = String::from_utf8_lossy(&it.files[&path]).replace("Suite", "Suit");
-                it.files.insert(path, text.into_bytes());
-            },
-            "InRelease",
-            "another Release",
-        ),
-        (
-            |it| {
-                let path = it.path("repomd.xml");
-                it.files.insert(path, b"<repomd/>".to_vec());
-            },
-            "repomd.xml.asc",
-            "altered",
-        ),
-        (
-            |it| {
-                let path = it.path("-primary.xml.gz");
-                it.files.insert(path, b"other".to_vec());
-            },
-            "repomd.xml",
-            "names",
-        ),
-        (
-            |it| {
-                // As it was built: nobody has signed it.
-                let path = it.path("packages/tiny-rpm/kernel-tiny-rpm-1-2");
-                let head = formats::rpm::Head::read(&it.files[&path][..]).expect("a package");
-                let plain = head.unsigned().expect("a signed one").to_bytes();
-                let mut package = it.files[&path].clone();
-                package[..plain.len()].copy_from_slice(&plain);
-                it.files.insert(path, package);
-            },
-            "kernel-tiny-rpm-1-2.x86_64.rpm",
-            "not signed",
-        ),
-        (
-            |it| {
-                let path = it.path("packages/tiny-rpm/kernel-tiny-rpm-1-2");
-                *it.files
-                    .get_mut(&path)
-                    .and_then(|it| it.last_mut())
-                    .expect("a byte") ^= 1;
-            },
-            "kernel-tiny-rpm-1-2.x86_64.rpm",
-            "without its signature",
-        ),
-        (
-            |it| {
-                it.json("kernels/tiny/6.12.1-1+mptcp1/manifest.json", |it| {
-                    it["plan"]["recipe"] = "x".into()
-                })
-            },
-            "manifest.json",
-            "not the one of its id",
-        ),
-        (
-            |it| {
-                let path = it.path("kernels/tiny/6.12.1-1+mptcp1/config");
-                it.files.insert(path, b"CONFIG_MPTCP=n\n".to_vec());
-            },
-            "config",
-            "another configuration",
-        ),
-        (
-            |it| {
-                it.json("kernels/tiny/6.12.1-1+mptcp1/smoke.json", |it| {
-                    it["verdict"] = "failed".into();
-                    it["reason"] = "it hangs".into();
-                });
-            },
-            "smoke.json",
-            "not `passed`",
-        ),
-        (
-            |it| {
-                it.json("kernels/tiny/6.12.1-1+mptcp1/smoke.json", |it| {
-                    it["manifest"] = "0".repeat(64).into()
-                })
-            },
-            "smoke.json",
-            "another manifest",
-        ),
-        (
-            |it| {
-                it.json("kernels/tiny/6.12.1-1+mptcp1/smoke.json", |it| {
-                    it["machine"] = "x".into();
-                    it["sabotage"] = "hang".into();
-                });
-            },
-            "smoke.json",
-            "does not count",
-        ),
-        (
-            |it| {
-                it.provenance(|it| {
-                    it["predicate"]["buildDefinition"]["internalParameters"]["plan"] = 1.into()
-                })
-            },
-            "provenance.json",
-            "another plan",
-        ),
-        (
-            |it| it.provenance(|it| it["subject"] = serde_json::json!([])),
-            "provenance.json",
-            "all packages",
-        ),
-        (
-            |it| it.provenance(|it| it["predicateType"] = "https://example.org".into()),
-            "provenance.json",
-            "no SLSA",
-        ),
-        (
-            |it| {
-                it.provenance(|it| {
-                    it["predicate"]["runDetails"]["byproducts"] = serde_json::json!([])
-                })
-            },
-            "provenance.json",
-            "another verdict",
-        ),
-        (
-            |it| {
-                let path = it.path("kernels/tiny/6.12.1-1+mptcp1/provenance.json");
-                it.files.insert(
-                    path,
-                    b"{\"payloadType\":\"\",\"payload\":\"\",\"signatures\":[]}".to_vec(),
-                );
-            },
-            "provenance.json",
-            "has not signed",
-        ),
-    ]
-}
-
-#[test]
-fn a_release_that_contradicts_itself_is_refused_although_it_is_signed() {
-    let scratch = ready();
-    release(&scratch, &["tiny", "tiny-rpm"]).expect_code(0);
-    let files = tree(&out(&scratch));
-    let key = fingerprint(&scratch);
-    let secret = scratch.beside("config").join("mptcp-kernels/keys");
-    let open = || {
-        let protected = release::keys::Protected::read(&secret).expect("keys");
-        let passphrase = release::keys::Passphrase::new(PASSPHRASE.to_owned());
-        protected.open(&passphrase).expect("keys")
-    };
-    for (number, (change, file, reason)) in contradictions().into_iter().enumerate() {
-        let mut forge = Forge {
-            files: files.clone(),
-            keys: open(),
-        };
-        change(&mut forge);
-        let folder = scratch.beside(&format!("forged-{number}"));
-        forge.write(folder.as_std_path());
-        let run = verify(&scratch, folder.as_str(), &["--key", &key]);
-        let code = if reason.is_empty() { 0 } else { 4 };
-        assert_eq!(run.code, code, "{number}, {file}, {reason}: {}", run.text());
-        let first = run.stderr.lines().next().unwrap_or_default();
-        let named = first.split(": ").nth(1).unwrap_or_default();
-        assert!(named.ends_with(file), "{number}, {file}: {}", run.text());
-        assert!(
-            run.stderr.replace('\n', " ").contains(reason),
-            "{reason}: {}",
-            run.text()
-        );
-    }
-}
-
 #[test]
 fn files_that_are_missing_or_more_are_named() {
     let scratch = ready();
@@ -598,7 +317,7 @@ fn what_is_not_fit_is_refused_and_nothing_changes() {
     let scratch = ready();
     release(&scratch, &["tiny"]).expect_code(0);
     let before = tree(&out(&scratch));
-    let spoilt: [(&str, Spoil); 8] = [
+    let spoilt: [(&str, Spoil); 9] = [
         ("nothing pins", |it| {
             it.manifest.plan["unpinned"] = true.into();
             reseal(it);
@@ -619,6 +338,11 @@ fn what_is_not_fit_is_refused_and_nothing_changes() {
             machine.sabotage = Some("hang".to_owned());
         }),
         ("no machine", |it| it.smoke.machine = None),
+        ("has version 1-2, expected", |it| {
+            let package = TestPackage::new().name("kernel-tiny-rpm").build_rpm();
+            let name = "kernel-tiny-rpm-1-2.x86_64.rpm".to_owned();
+            it.packages.insert(name, package);
+        }),
     ];
     for (reason, spoil) in spoilt {
         let mut rpms = rpms(&scratch);
@@ -694,12 +418,11 @@ fn versions_follow_one_another() {
         scratch.seal_recipe("tiny-rpm");
         scratch.commit();
         let mut debs = debs(&scratch, "3");
-        let old = debs
+        debs.packages = debs
             .packages
-            .remove("linux-image-6.12.0-tiny_1_amd64.deb")
-            .expect("it");
-        debs.packages
-            .insert(format!("linux-image-6.12.0-tiny_{revision}_amd64.deb"), old);
+            .into_iter()
+            .map(|(name, bytes)| (name.replace("_1_", &format!("_{revision}_")), bytes))
+            .collect();
         debs.config = "CONFIG_MPTCP=y\nCONFIG_VETH=m\n".to_owned();
         debs.smoke.capabilities.schedulers.push("burst".to_owned());
         scratch.write_finished(debs);
@@ -785,6 +508,13 @@ fn what_was_released_before_is_taken_from_where_it_is_served() {
         let is_kept = path.starts_with("kernels/") || path.contains("/pool/");
         assert!(!is_kept || after.get(path) == Some(bytes), "{path}");
     }
+    // Where there is none yet, this is the first; where nobody answers, nothing is known.
+    let first = scratch.beside("first").into_std_path_buf();
+    let nothing = server.url("nothing");
+    let run = release_to(&scratch, &first, &["--previous", &nothing, "tiny"]).expect_code(0);
+    assert!(run.stderr.contains("this is the first"), "{}", run.text());
+    let nobody = ["--previous", "http://127.0.0.1:1", "tiny"];
+    release_to(&scratch, &first, &nobody).expect_code(3);
     // Somebody changed a package there.
     let package = "apt/pool/debian-13/tiny/linux-image-6.12.0-tiny_1_amd64.deb";
     server.put(package, "other");
@@ -817,6 +547,7 @@ fn an_expired_release_is_refused() {
     let folder = out(&scratch);
     let folder = folder.to_str().expect("UTF-8");
     verify(&scratch, folder, &["--key", &key]).expect_code(0);
+    scratch.set_env("SOURCE_DATE_EPOCH", (now_unix() - 39 * DAY).to_string());
     self::release(&scratch, &["--valid", "30"]).expect_code(0);
     let run = verify(&scratch, folder, &["--key", &key]).expect_code(4);
     assert!(
@@ -863,6 +594,7 @@ fn a_release_that_is_stopped_leaves_the_old_one() {
         .collect();
     let kernel = TestPackage::new()
         .name("kernel-tiny-rpm")
+        .version(&scratch.version_of("tiny-rpm"))
         .file("./boot/x", &noise);
     large.packages.insert(
         "kernel-tiny-rpm-1-2.x86_64.rpm".to_owned(),
@@ -898,6 +630,25 @@ fn a_release_that_is_stopped_leaves_the_old_one() {
     verify(&scratch, place.to_str().expect("UTF-8"), &["--key", &key]).expect_code(0);
     release(&scratch, &["tiny", "tiny-rpm"]).expect_code(0);
     assert_eq!(drafts(), 0, "the next one clears up");
+}
+
+#[test]
+fn a_release_whose_link_was_lost_is_not_forgotten() {
+    let scratch = ready();
+    // A slash at the end makes no difference.
+    let slash = PathBuf::from(format!("{}/", out(&scratch).display()));
+    release_to(&scratch, &slash, &["tiny"]).expect_code(0);
+    let before = tree(&out(&scratch));
+    let target = fs::read_link(out(&scratch)).expect("a link");
+    fs::remove_file(out(&scratch)).expect("the link can go");
+    let run = release(&scratch, &["tiny-rpm"]).expect_code(1);
+    assert!(run.stderr.contains("leads nowhere"), "{}", run.text());
+    std::os::unix::fs::symlink(target, out(&scratch)).expect("a link");
+    assert!(tree(&out(&scratch)) == before);
+    release(&scratch, &["tiny-rpm"]).expect_code(0);
+    let missing = scratch.beside("missing");
+    let key = fingerprint(&scratch);
+    verify(&scratch, missing.as_str(), &["--key", &key]).expect_code(1);
 }
 
 #[test]

@@ -9,6 +9,8 @@ use std::time::Duration;
 use host::environment::var;
 use serde_json::{Value, json};
 
+use crate::prepared::Ready;
+
 /// The label that names the session which made a thing.
 const SESSION_LABEL: &str = "mptcp-kernels.session";
 /// How long the engine may take for one answer.
@@ -168,4 +170,15 @@ fn socket() -> PathBuf {
         .chain(own)
         .find(|path| path.exists())
         .expect("an engine's socket")
+}
+
+#[test]
+#[ignore = "needs a container engine"]
+fn doctor_finds_nothing_missing_where_tests_run() {
+    let run = Ready::new().scratch.xtask(&["doctor"]).expect_code(0);
+    assert!(
+        run.stdout.contains("engine          ok: "),
+        "{}",
+        run.text()
+    );
 }

@@ -72,9 +72,17 @@ impl Scratch {
 
     /// A result of `recipe` with these packages, by file name, that passed everything.
     pub(crate) fn finished(&self, recipe: &str, packages: BTreeMap<String, Vec<u8>>) -> Synthetic {
+        Synthetic::of(&self.planned(recipe), packages)
+    }
+
+    /// The version that packages of `recipe` have.
+    pub(crate) fn version_of(&self, recipe: &str) -> String {
+        self.planned(recipe).identity.full()
+    }
+
+    fn planned(&self, recipe: &str) -> Planned {
         let project = Project::find(&self.root()).expect("a project");
-        let planned = Planned::load(&project, recipe).expect("a plan");
-        Synthetic::of(&planned, packages)
+        Planned::load(&project, recipe).expect("a plan")
     }
 
     /// Says of a result in `out/` that its kernel was booted and passed.

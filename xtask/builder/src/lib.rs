@@ -18,7 +18,7 @@ pub mod image;
 mod inspect;
 pub mod kconfig;
 pub mod lock;
-mod lockfile;
+pub mod lockfile;
 mod log;
 pub mod matrix;
 pub mod menuconfig;

@@ -31,8 +31,11 @@ pub(crate) fn exclusive(engine: &Engine, name: &str) -> Result<File, BuildError>
     })
 }
 
-/// The lock called `name` in `folder`, unless somebody has it.
-pub(crate) fn try_exclusive(folder: &Utf8Path, name: &str) -> Result<Option<File>, BuildError> {
+/// The lock called `name` in `folder`, unless somebody has it. It is given back when the file is closed.
+///
+/// # Errors
+/// The folder cannot be made, or the file not be locked.
+pub fn try_exclusive(folder: &Utf8Path, name: &str) -> Result<Option<File>, BuildError> {
     let path = folder.join(format!("{name}.lock"));
     let fail = |source| BuildError::File {
         attempt: "locking",

@@ -12,7 +12,7 @@ const MINUTES: u32 = 180;
 /// The same for a distribution's whole configuration.
 const MINUTES_STOCK: u32 = 330;
 /// What a host needs besides the room of a build, in bytes: downloads, containers, packages, and the tool itself.
-const BESIDES: u64 = 3 << 30;
+pub const BESIDES: u64 = 3 << 30;
 /// What disks are counted in.
 const GIGABYTE: u64 = 1_000_000_000;
 

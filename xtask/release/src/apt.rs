@@ -13,7 +13,7 @@ use model::release::{Kernel, Package, Release};
 
 use crate::deb::Deb;
 use crate::error::ReleaseError;
-use crate::keys::{Keys, OPENPGP_PUBLIC};
+use crate::keys::{Keys, OPENPGP_PUBLIC, PublicKeys};
 use crate::text::clean;
 use crate::tree::{Draft, Stored, gzip};
 
@@ -33,8 +33,6 @@ pub(crate) struct Suite<'a> {
     pub(crate) keys: &'a Keys,
     /// Its kernels.
     pub(crate) kernels: Vec<&'a Kernel>,
-    /// The newest of each recipe.
-    pub(crate) newest: Vec<&'a Kernel>,
     /// The index files of the release before, for those who are reading it: paths and contents.
     pub(crate) before: BTreeMap<String, Vec<u8>>,
 }
@@ -52,8 +50,8 @@ pub(crate) fn meta_name(kind: &str, recipe: &str) -> String {
 /// Writes a suite.
 pub(crate) fn write(draft: &mut Draft, suite: &Suite<'_>) -> Result<(), ReleaseError> {
     let mut entries = Vec::new();
-    for (name, bytes) in suite.own_packages()? {
-        let path = package_path(suite.name, &name);
+    let own = own_packages(suite.release, suite.name, &suite.keys.public())?;
+    for (path, bytes) in own {
         let stored = draft.add(&path, bytes)?;
         entries.push(entry(draft, &path, stored)?);
     }
@@ -68,7 +66,7 @@ pub(crate) fn write(draft: &mut Draft, suite: &Suite<'_>) -> Result<(), ReleaseE
     let (date, openpgp) = (suite.release.date, &suite.keys.openpgp);
     let folder = format!("{FOLDER}/dists/{}", suite.name);
     draft.add(&format!("{folder}/Release"), &text)?;
-    let inline = openpgp.sign_cleartext(&text, date)?;
+    let inline = suite.keys.sign_cleartext(&text, date)?;
     draft.add(&format!("{folder}/InRelease"), inline)?;
     let detached = openpgp.sign_detached(text.as_bytes(), date)?;
     draft.add(&format!("{folder}/Release.gpg"), detached)?;
@@ -158,66 +156,78 @@ impl Suite<'_> {
             self.name
         )
     }
+}
 
-    /// What is made here: file names and contents.
-    fn own_packages(&self) -> Result<Vec<(String, Vec<u8>)>, ReleaseError> {
-        let mut packages = vec![self.keyring()?];
-        for kernel in &self.newest {
-            packages.push(self.meta(kernel, "image")?);
-            packages.push(self.meta(kernel, "headers")?);
-        }
-        Ok(packages)
+/// What a suite brings itself: paths and contents, which follow from the rest of the release, so that its readers can
+/// make them, too.
+pub(crate) fn own_packages(
+    release: &Release,
+    suite: &str,
+    public: &PublicKeys,
+) -> Result<BTreeMap<String, Vec<u8>>, ReleaseError> {
+    let mut packages = vec![keyring(public)?];
+    let newest = release.newest();
+    for kernel in newest.filter(|kernel| kernel.repository() == suite) {
+        packages.push(meta(kernel, "image", public)?);
+        packages.push(meta(kernel, "headers", public)?);
     }
+    let packages = packages.into_iter();
+    Ok(packages
+        .map(|(file, bytes)| (package_path(suite, &file), bytes))
+        .collect())
+}
 
-    fn keyring(&self) -> Result<(String, Vec<u8>), ReleaseError> {
-        let public = self.keys.public();
-        let version = format!("{}", public.stated);
-        let path = format!("usr/share/keyrings/{OPENPGP_PUBLIC}");
-        let control = format!(
-            "Package: {KEYRING}\nVersion: {version}\nArchitecture: all\nMaintainer: {}\nSection: misc\n\
-             Priority: optional\nDescription: key of the repository of Linux kernels with Multipath TCP\n \
-             apt takes this key, {}, for that repository alone.\n",
-            clean(&public.user),
-            public.fingerprint
-        );
-        let files = [(&path[..], public.openpgp.as_bytes())];
-        self.build(KEYRING, &version, "all", &control, &files)
-    }
+fn keyring(public: &PublicKeys) -> Result<(String, Vec<u8>), ReleaseError> {
+    let version = format!("{}", public.stated);
+    let path = format!("usr/share/keyrings/{OPENPGP_PUBLIC}");
+    let control = format!(
+        "Package: {KEYRING}\nVersion: {version}\nArchitecture: all\nMaintainer: {}\nSection: misc\n\
+         Priority: optional\nDescription: key of the repository of Linux kernels with Multipath TCP\n \
+         apt takes this key, {}, for that repository alone.\n",
+        clean(&public.user),
+        public.fingerprint
+    );
+    let files = [(&path[..], public.openpgp.as_bytes())];
+    build(public, KEYRING, &version, "all", &control, &files)
+}
 
-    fn meta(&self, kernel: &Kernel, kind: &str) -> Result<(String, Vec<u8>), ReleaseError> {
-        let name = meta_name(kind, kernel.recipe.as_str());
-        let version = &kernel.version;
-        let needed = format!("linux-{kind}-{}", kernel.kernel_release);
-        let control = format!(
-            "Package: {name}\nVersion: {version}\nArchitecture: amd64\nMaintainer: {}\nSection: kernel\n\
-             Priority: optional\nDepends: {needed} (= {version})\n\
-             Description: newest {kind} of recipe {}\n {}\n",
-            clean(&self.keys.public().user),
-            kernel.recipe,
-            clean(&kernel.summary)
-        );
-        self.build(&name, version, "amd64", &control, &[])
-    }
+fn meta(
+    kernel: &Kernel,
+    kind: &str,
+    public: &PublicKeys,
+) -> Result<(String, Vec<u8>), ReleaseError> {
+    let name = meta_name(kind, kernel.recipe.as_str());
+    let version = &kernel.version;
+    let needed = format!("linux-{kind}-{}", kernel.kernel_release);
+    let control = format!(
+        "Package: {name}\nVersion: {version}\nArchitecture: amd64\nMaintainer: {}\nSection: kernel\n\
+         Priority: optional\nDepends: {needed} (= {version})\n\
+         Description: newest {kind} of recipe {}\n {}\n",
+        clean(&public.user),
+        kernel.recipe,
+        clean(&kernel.summary)
+    );
+    build(public, &name, version, "amd64", &control, &[])
+}
 
-    fn build(
-        &self,
-        name: &str,
-        version: &str,
-        architecture: &str,
-        control: &str,
-        files: &[(&str, &[u8])],
-    ) -> Result<(String, Vec<u8>), ReleaseError> {
-        // The same package as long as it says the same.
-        let time = self.keys.public().stated;
-        let deb = Deb {
-            control,
-            files,
-            time,
-        };
-        let bytes = deb.build().map_err(|error| ReleaseError::Render {
-            what: "a package",
-            reason: error.to_string(),
-        })?;
-        Ok((format!("{name}_{version}_{architecture}.deb"), bytes))
-    }
+fn build(
+    public: &PublicKeys,
+    name: &str,
+    version: &str,
+    architecture: &str,
+    control: &str,
+    files: &[(&str, &[u8])],
+) -> Result<(String, Vec<u8>), ReleaseError> {
+    // The same package as long as it says the same.
+    let time = public.stated;
+    let deb = Deb {
+        control,
+        files,
+        time,
+    };
+    let bytes = deb.build().map_err(|error| ReleaseError::Render {
+        what: "a package",
+        reason: error.to_string(),
+    })?;
+    Ok((format!("{name}_{version}_{architecture}.deb"), bytes))
 }

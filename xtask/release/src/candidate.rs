@@ -51,6 +51,7 @@ impl Candidate {
         let finished = Finished::open(&folder, Origin::There)?;
         check_plan(&planned, &finished, checkout)?;
         check_run(&finished)?;
+        check_versions(&planned, &finished)?;
         let reproduced = reproduced(&folder, &finished)?;
         let smoke_text = read_smoke(&folder)?;
         let smoke = Smoke::parse(&smoke_text).map_err(|error| error.to_string())?;
@@ -116,6 +117,25 @@ fn check_plan(planned: &Planned, finished: &Finished, checkout: &Checkout) -> Re
     } else {
         Err("its recipe is not for release".to_owned())
     }
+}
+
+/// The version that a release names has to be what package managers read.
+fn check_versions(planned: &Planned, finished: &Finished) -> Result<(), String> {
+    let wanted = planned.identity.full();
+    for (file, artifact) in &finished.manifest.artifacts {
+        let Some(fields) = &artifact.control else {
+            continue;
+        };
+        let part = |name: &str| fields.get(name).map_or("", String::as_str);
+        let found = match part("Release") {
+            "" => part("Version").to_owned(),
+            release => format!("{}-{release}", part("Version")),
+        };
+        if found != wanted {
+            return Err(format!("{file} has version {found}, expected {wanted}"));
+        }
+    }
+    Ok(())
 }
 
 fn check_run(finished: &Finished) -> Result<(), String> {

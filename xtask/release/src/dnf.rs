@@ -20,7 +20,7 @@ use rpmrepo_metadata::{
 
 use crate::apt::KEYRING;
 use crate::error::ReleaseError;
-use crate::keys::{Keys, OPENPGP_PUBLIC};
+use crate::keys::{Keys, OPENPGP_PUBLIC, PublicKeys};
 use crate::tree::{Draft, Stored, gzip};
 
 /// The folder of all repositories.
@@ -36,6 +36,9 @@ pub(crate) struct Channel<'a> {
     /// The metadata of the release before, for those who are reading it: paths and contents.
     pub(crate) before: BTreeMap<String, Vec<u8>>,
 }
+
+/// The lists that it has.
+pub(crate) const LISTS: [&str; 3] = ["primary", "filelists", "other"];
 
 /// The path of a package of this repository.
 pub(crate) fn package_path(channel: &str, file: &str) -> String {
@@ -122,15 +125,12 @@ fn write_metadata(
     date: u64,
 ) -> Result<Vec<u8>, ReleaseError> {
     let lists = [
-        ("primary", repository.write_metadata_bytes::<PrimaryXml>()),
-        (
-            "filelists",
-            repository.write_metadata_bytes::<FilelistsXml>(),
-        ),
-        ("other", repository.write_metadata_bytes::<OtherXml>()),
+        repository.write_metadata_bytes::<PrimaryXml>(),
+        repository.write_metadata_bytes::<FilelistsXml>(),
+        repository.write_metadata_bytes::<OtherXml>(),
     ];
     let timestamp = i64::try_from(date).unwrap_or_default();
-    for (name, plain) in lists {
+    for (name, plain) in LISTS.into_iter().zip(lists) {
         let plain = plain.map_err(rendering)?;
         let packed = gzip(&plain);
         let (open, stored) = (Stored::of(&plain), Stored::of(&packed));
@@ -181,14 +181,7 @@ impl Channel<'_> {
 
     fn keyring(&self, draft: &mut Draft) -> Result<(String, Stored), ReleaseError> {
         let public = self.keys.public();
-        let version = public.stated.to_string();
-        let failed = |error: rpm::Error| ReleaseError::Render {
-            what: "the keyring's package",
-            reason: error.to_string(),
-        };
-        let bytes = keyring(&public.openpgp, &version, public.stated).map_err(failed)?;
-        let name = format!("{KEYRING}-{version}-1.noarch.rpm");
-        let path = package_path(self.name, &name);
+        let (path, bytes) = own_package(self.name, &public)?;
         let head = Head::read(&bytes[..]);
         let head = head.map_err(|error| ReleaseError::untrusted(&path, error))?;
         // The same package as long as it says the same.
@@ -197,6 +190,22 @@ impl Channel<'_> {
         let stored = draft.add(&path, &signed)?;
         Ok((path, stored))
     }
+}
+
+/// What a repository brings itself, before it is signed: path and content, which follow from the key, so that readers
+/// of the release can make it, too.
+pub(crate) fn own_package(
+    channel: &str,
+    public: &PublicKeys,
+) -> Result<(String, Vec<u8>), ReleaseError> {
+    let version = public.stated.to_string();
+    let bytes = keyring(&public.openpgp, &version, public.stated);
+    let bytes = bytes.map_err(|error| ReleaseError::Render {
+        what: "the keyring's package",
+        reason: error.to_string(),
+    })?;
+    let name = format!("{KEYRING}-{version}-1.noarch.rpm");
+    Ok((package_path(channel, &name), bytes))
 }
 
 /// The key as a package, made at `time` in seconds since 1970.

@@ -11,6 +11,7 @@ use host::http::HttpError;
 use miette::Diagnostic;
 
 use crate::keys::KeyError;
+use crate::sums::SUMS;
 
 /// Why there is no release, or why one is not trusted.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -114,6 +115,11 @@ pub enum ReleaseError {
 }
 
 impl ReleaseError {
+    /// Whether a server said that there is no such file where a release begins.
+    pub fn is_nothing_there(&self) -> bool {
+        matches!(self, Self::Http { url, source: HttpError::NotFound { .. } } if url.ends_with(SUMS))
+    }
+
     /// What kind of failure this is.
     pub fn category(&self) -> Category {
         match self {

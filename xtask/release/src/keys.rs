@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 pub use self::minisign::PublicKey as MinisignPublic;
 pub(crate) use self::minisign::SecretKey as MinisignSecret;
+use self::openpgp::Facts;
 pub(crate) use self::openpgp::SecretKey as OpenPgpSecret;
 
 /// The file of the OpenPGP secret key.
@@ -242,15 +243,7 @@ impl std::fmt::Debug for Keys {
 impl Keys {
     /// What the world may know of them.
     pub fn public(&self) -> PublicKeys {
-        PublicKeys {
-            openpgp: self.openpgp.armored_public(),
-            fingerprint: self.openpgp.fingerprint(),
-            user: self.openpgp.user(),
-            created: self.openpgp.created(),
-            stated: self.openpgp.stated(),
-            expires: self.openpgp.expires(),
-            minisign: self.minisign.public(),
-        }
+        PublicKeys::of(self.openpgp.facts(), self.minisign.public())
     }
 
     /// The signatures of both that stand beside `data`, OpenPGP's first, made at `time` in seconds since 1970; the
@@ -263,6 +256,14 @@ impl Keys {
             self.openpgp.sign_detached(data, time)?,
             self.minisign.sign(data, comment),
         ])
+    }
+
+    /// A text with the OpenPGP key's signature, as an `InRelease` file has it, made at `time` in seconds since 1970.
+    ///
+    /// # Errors
+    /// None that a key causes which was opened.
+    pub fn sign_cleartext(&self, text: &str, time: u64) -> Result<String, KeyError> {
+        self.openpgp.sign_cleartext(text, time)
     }
 
     /// Signs something at `now` with both, and checks the signatures as a stranger does.
@@ -320,6 +321,23 @@ pub struct PublicKeys {
 }
 
 impl PublicKeys {
+    fn of(facts: Facts, minisign: MinisignPublic) -> Self {
+        Self {
+            openpgp: facts.armored,
+            fingerprint: facts.fingerprint,
+            user: facts.user,
+            created: facts.created,
+            stated: facts.stated,
+            expires: facts.expires,
+            minisign,
+        }
+    }
+
+    /// Those of a release, which are trusted already.
+    pub(crate) fn read(openpgp: &str, minisign: MinisignPublic) -> Result<Self, String> {
+        Ok(Self::of(Facts::read(openpgp)?, minisign))
+    }
+
     /// How many days are left of it, where that is little enough to be warned of.
     pub fn days_left(&self, now: u64) -> Option<u64> {
         let left = self.expires?.saturating_sub(now);

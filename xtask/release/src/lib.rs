@@ -34,4 +34,5 @@ pub use publish::{Order, Published, publish};
 pub use rebuild::{Attestation, Rebuild, require};
 pub use seen::Seen;
 pub use sums::Anchor;
+pub use tree::Place;
 pub use verify::{Look, Verified};

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use host::http::{Expected, Http};
+use host::http::{Expected, Http, HttpError};
 use model::digest::Sha256;
 
 use crate::error::ReleaseError;
@@ -38,6 +38,17 @@ impl Origin {
                 .canonicalize_utf8()
                 .unwrap_or_else(|_| folder.clone())
                 .into_string(),
+        }
+    }
+
+    /// A folder that is not there is a mistake, and no bad release.
+    pub(crate) fn check_there(&self) -> Result<(), ReleaseError> {
+        match self {
+            Self::Folder(folder) if !folder.is_dir() => Err(ReleaseError::Input(
+                format!("there is no folder {folder}"),
+                "name the folder of a release, or its URL",
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -84,7 +95,7 @@ impl Origin {
                 let file = tempfile::tempfile();
                 let mut file = file.map_err(ReleaseError::file("creating", place))?;
                 let fetched = http.download(&url, &expected.of_http(), &mut file, &|_| ());
-                fetched.map_err(|source| ReleaseError::Http { url, source })?;
+                fetched.map_err(|source| missing(path, ReleaseError::Http { url, source }))?;
                 file.rewind()
                     .map_err(ReleaseError::file("reading", place))?;
                 Ok(file)
@@ -127,6 +138,17 @@ impl From<Stored> for Expecting {
             sha256: stored.sha256,
             size: Some(stored.size),
         }
+    }
+}
+
+/// A file that the checksums name, and the server does not have.
+pub(crate) fn missing(path: &str, error: ReleaseError) -> ReleaseError {
+    match error {
+        ReleaseError::Http {
+            source: HttpError::NotFound { .. },
+            ..
+        } => ReleaseError::untrusted(path, "the server does not have it"),
+        other => other,
     }
 }
 

@@ -32,6 +32,14 @@ impl Previous {
         let keyring = Keyring::parse(keys.public().openpgp.as_bytes());
         let keyring = keyring.map_err(|error| ReleaseError::untrusted("your own key", error))?;
         let sums = Sums::read(&origin, &Anchor::OpenPgp(keyring), now)?;
+        if sums.minisign != keys.public().minisign {
+            let (theirs, own) = (sums.minisign.id(), keys.public().minisign.id());
+            let reason = format!("it is minisign key {theirs}, and yours is {own}");
+            return Err(ReleaseError::untrusted(
+                crate::keys::MINISIGN_PUBLIC,
+                reason,
+            ));
+        }
         let text = sums.small(&origin, RELEASE, MAX)?;
         let release = parse(&text)?;
         Ok(Self {

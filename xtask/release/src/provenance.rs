@@ -160,16 +160,9 @@ fn package(package: &LockedPackage) -> Resource {
 
 /// The name of a Debian package for programs. Source: the `deb` type of <https://github.com/package-url/purl-spec>.
 pub(crate) fn purl(package: &LockedPackage) -> String {
-    let version: String = package
-        .version
-        .chars()
-        .map(|c| match c {
-            ':' => "%3A".to_owned(),
-            '+' => "%2B".to_owned(),
-            c => c.to_string(),
-        })
-        .collect();
-    let (name, architecture) = (&package.name, &package.architecture);
+    let [name, version] =
+        [package.name.as_str(), &package.version].map(|it| it.replace('+', "%2B"));
+    let architecture = &package.architecture;
     format!("pkg:deb/debian/{name}@{version}?arch={architecture}")
 }
 

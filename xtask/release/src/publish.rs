@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use builder::project::Project;
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use host::cancel::Cancel;
 use model::recipe::PackageFormat;
 use model::release::{self, Kernel, Package, Release};
@@ -16,7 +16,7 @@ use crate::error::ReleaseError;
 use crate::keys::{Keys, MINISIGN_PUBLIC, OPENPGP_PUBLIC, PEM};
 use crate::previous::Previous;
 use crate::succession::{collisions, replaces_the_distributions, succession};
-use crate::tree::Draft;
+use crate::tree::{Draft, Place};
 use crate::{apt, dnf, page, provenance, sbom, sums};
 
 /// The file that tells what a release has.
@@ -34,7 +34,7 @@ pub struct Order<'a> {
     /// The recipes; with none, what was released before is signed anew.
     pub recipes: &'a [String],
     /// The link that the finished tree gets.
-    pub out: &'a Utf8Path,
+    pub place: &'a Place,
     /// Where it will be served, without a slash at the end.
     pub url: &'a str,
     /// How many versions of each recipe stay; all where `None`.
@@ -78,7 +78,7 @@ pub fn publish(
         order,
         previous,
         keys,
-        draft: Draft::create(order.out)?,
+        draft: Draft::create(order.place)?,
         added: Vec::new(),
     };
     let commit = checkout.map(|checkout| checkout.commit.to_string());
@@ -112,10 +112,11 @@ fn check(order: &Order<'_>, previous: Option<&Previous>) -> Result<(), ReleaseEr
         return Ok(());
     };
     let before = previous.release.date;
-    if order.date < before {
+    // By their dates readers tell the newer one.
+    if order.date <= before {
         let (date, before) = [order.date, before].map(formats::dates::rfc3339).into();
         return Err(ReleaseError::Input(
-            format!("the release before is of {before}, which is later than {date}"),
+            format!("the release before is of {before}, and this one would be of {date}"),
             "set the clock right, or SOURCE_DATE_EPOCH to a later time",
         ));
     }
@@ -147,7 +148,7 @@ struct Work<'a> {
     order: &'a Order<'a>,
     previous: Option<&'a Previous>,
     keys: &'a Keys,
-    draft: Draft,
+    draft: Draft<'a>,
     /// The folders of kernels that were not released before.
     added: Vec<String>,
 }
@@ -380,15 +381,11 @@ impl Work<'_> {
         name: &str,
         kernels: Vec<&Kernel>,
     ) -> Result<(), ReleaseError> {
-        let newest = release
-            .newest()
-            .filter(|kernel| kernel.repository() == name);
         let before = self.before(apt::index_paths(name))?;
         let suite = apt::Suite {
             name,
             release,
             keys: self.keys,
-            newest: newest.collect(),
             kernels,
             before,
         };

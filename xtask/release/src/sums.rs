@@ -7,7 +7,7 @@ use model::digest::Sha256;
 
 use crate::error::ReleaseError;
 use crate::keys::{Keys, MinisignPublic};
-use crate::origin::{Expecting, Origin};
+use crate::origin::{Expecting, Origin, missing};
 use crate::tree::{Draft, check_path};
 
 /// The file, and its signatures.
@@ -16,6 +16,9 @@ pub(crate) const OPENPGP: &str = "SHA256SUMS.asc";
 pub(crate) const MINISIGN: &str = "SHA256SUMS.minisig";
 /// The most that these may be, in bytes.
 const MAX: u64 = 32 << 20;
+/// The most that a key may be, in bytes: a stranger's is looked into before anything vouches for it, and each subkey and
+/// revocation takes time.
+const MAX_KEY: u64 = 16 << 10;
 /// How many files a release may have.
 const MAX_FILES: usize = 100_000;
 
@@ -59,11 +62,12 @@ impl Sums {
     /// Reads the checksums of a release. The anchor vouches for them, and so for the other key, which has to have
     /// signed them as well.
     pub(crate) fn read(origin: &Origin, anchor: &Anchor, now: u64) -> Result<Self, ReleaseError> {
+        origin.check_there()?;
         let text = origin.small(SUMS, MAX)?;
         let openpgp = origin.small(OPENPGP, MAX)?;
         let minisign = origin.small(MINISIGN, MAX)?;
-        let keyring = origin.small(crate::keys::OPENPGP_PUBLIC, MAX)?;
-        let public = origin.small(crate::keys::MINISIGN_PUBLIC, MAX)?;
+        let keyring = origin.small(crate::keys::OPENPGP_PUBLIC, MAX_KEY)?;
+        let public = origin.small(crate::keys::MINISIGN_PUBLIC, MAX_KEY)?;
         let told = told_keyring(&keyring)?;
         let trusted = match anchor {
             Anchor::OpenPgp(trusted) => trusted.clone(),
@@ -115,7 +119,9 @@ impl Sums {
         limit: u64,
     ) -> Result<Vec<u8>, ReleaseError> {
         self.expect(path)?;
-        let bytes = origin.small(path, limit)?;
+        let bytes = origin
+            .small(path, limit)
+            .map_err(|error| missing(path, error))?;
         check(&self.files, path, &Sha256::of(&bytes))?;
         Ok(bytes)
     }

@@ -122,8 +122,9 @@ impl Synthetic {
 ///
 /// # Errors
 /// None that memory does not cause.
-pub fn deb(name: &str, content: &[u8]) -> io::Result<Vec<u8>> {
-    let control = format!("Package: {name}\nVersion: 1\nArchitecture: amd64\nDescription: noise\n");
+pub fn deb(name: &str, version: &str, content: &[u8]) -> io::Result<Vec<u8>> {
+    let control =
+        format!("Package: {name}\nVersion: {version}\nArchitecture: amd64\nDescription: noise\n");
     let deb = Deb {
         control: &control,
         files: &[("usr/share/noise", content)],
@@ -136,12 +137,13 @@ pub fn deb(name: &str, content: &[u8]) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// None that memory does not cause.
-pub fn rpm(name: &str, content: Vec<u8>) -> io::Result<Vec<u8>> {
+pub fn rpm(name: &str, version: &str, content: Vec<u8>) -> io::Result<Vec<u8>> {
+    let (version, release) = version.split_once('-').unwrap_or((version, "1"));
     let config = rpm::BuildConfig::v4()
         .compression(rpm::CompressionType::None)
         .source_date(u32::try_from(STARTED).unwrap_or(u32::MAX));
-    let mut builder = rpm::PackageBuilder::new(name, "1", "MIT", "x86_64", "Noise");
-    builder.using_config(config).release("1");
+    let mut builder = rpm::PackageBuilder::new(name, version, "MIT", "x86_64", "Noise");
+    builder.using_config(config).release(release);
     let file = rpm::FileOptions::new("/usr/share/noise");
     let built = builder
         .with_file_contents(content, file)

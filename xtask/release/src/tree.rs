@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use builder::lockfile::try_exclusive;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use flate2::{Compression, GzBuilder};
 use model::digest::Sha256;
@@ -12,6 +13,10 @@ use sha2::Digest;
 
 use crate::error::ReleaseError;
 
+/// What the names of drafts begin with.
+const DRAFT: &str = "draft-";
+/// The name of the lock, beside the trees.
+const LOCK: &str = "release";
 /// How much is read at once, in bytes.
 const CHUNK: usize = 1 << 18;
 
@@ -33,28 +38,72 @@ impl Stored {
     }
 }
 
+/// The link that a release gets. While this is held, nobody else makes one there.
+#[derive(Debug)]
+pub struct Place {
+    out: Utf8PathBuf,
+    #[expect(dead_code, reason = "held, not read")]
+    lock: File,
+}
+
+impl Place {
+    /// Holds the link `out`, which need not be there.
+    ///
+    /// # Errors
+    /// Something else is there, or somebody else holds it.
+    pub fn hold(out: &Utf8Path) -> Result<Self, ReleaseError> {
+        // Without a slash at the end, which a link cannot have.
+        let out: Utf8PathBuf = out.components().collect();
+        check_place(&out)?;
+        let lock = try_exclusive(&trees(&out), LOCK)?.ok_or_else(|| {
+            ReleaseError::Input(
+                format!("another release into {out} is under way"),
+                "wait for its end",
+            )
+        })?;
+        Ok(Self { out, lock })
+    }
+
+    /// The link.
+    pub fn link(&self) -> &Utf8Path {
+        &self.out
+    }
+
+    /// Whether it leads to a tree.
+    pub fn is_there(&self) -> bool {
+        self.out.is_dir()
+    }
+
+    /// Whether there are trees that it had, although it leads nowhere.
+    pub fn is_lost(&self) -> bool {
+        let entries = trees(&self.out).read_dir_utf8().into_iter().flatten();
+        let is_tree = |entry: camino::Utf8DirEntry| {
+            let is_draft = entry.file_name().starts_with(DRAFT);
+            !is_draft && entry.file_type().is_ok_and(|kind| kind.is_dir())
+        };
+        !self.is_there() && entries.flatten().any(is_tree)
+    }
+}
+
 /// A tree in the making; it goes with this value unless it is put in place.
 #[derive(Debug)]
-pub(crate) struct Draft {
+pub(crate) struct Draft<'a> {
     folder: tempfile::TempDir,
-    /// The link that the finished tree gets.
-    out: Utf8PathBuf,
+    place: &'a Place,
     files: BTreeMap<String, Stored>,
 }
 
-impl Draft {
-    /// An empty tree that is to become what `out` links to.
-    pub(crate) fn create(out: &Utf8Path) -> Result<Self, ReleaseError> {
-        check_place(out)?;
-        let shelf = trees(out);
-        fs::create_dir_all(&shelf).map_err(ReleaseError::file("creating", &shelf))?;
+impl<'a> Draft<'a> {
+    /// An empty tree that is to get this place.
+    pub(crate) fn create(place: &'a Place) -> Result<Self, ReleaseError> {
+        let siblings = trees(&place.out);
         let folder = tempfile::Builder::new()
-            .prefix("draft-")
-            .tempdir_in(&shelf)
-            .map_err(ReleaseError::file("creating", &shelf))?;
+            .prefix(DRAFT)
+            .tempdir_in(&siblings)
+            .map_err(ReleaseError::file("creating", &siblings))?;
         Ok(Self {
             folder,
-            out: out.to_owned(),
+            place,
             files: BTreeMap::new(),
         })
     }
@@ -161,7 +210,7 @@ impl Draft {
     /// Where a file is while the tree is made.
     pub(crate) fn place(&self, path: &str) -> Result<Utf8PathBuf, ReleaseError> {
         let root = Utf8Path::from_path(self.folder.path());
-        let root = root.ok_or_else(|| not_text(&self.out))?;
+        let root = root.ok_or_else(|| not_text(&self.place.out))?;
         Ok(root.join(path))
     }
 
@@ -177,24 +226,35 @@ impl Draft {
     /// Puts the tree in its place: it gets its name, and the link is turned to it, each by one rename. The tree before
     /// stays for those who are reading it; the ones before that go.
     pub(crate) fn publish(self, name: &str) -> Result<(), ReleaseError> {
-        let siblings = trees(&self.out);
+        let out = &self.place.out;
+        let siblings = trees(out);
+        let target: Utf8PathBuf = [siblings.file_name().unwrap_or_default(), name]
+            .iter()
+            .collect();
+        let before = fs::read_link(out).ok();
+        if before.as_deref() == Some(target.as_std_path()) {
+            // The same release once more: what is served stays as it is.
+            return Ok(());
+        }
         let draft = self.place("")?;
         open_up(&draft)?;
         let place = siblings.join(name);
-        let before = fs::read_link(&self.out).ok();
-        // The same release once more takes the place of its twin.
         remove(&place)?;
         fs::rename(&draft, &place).map_err(ReleaseError::file("renaming", &place))?;
         // Renamed away: there is nothing left for the draft to remove.
         let _ = self.folder.keep();
-        let parts = [siblings.file_name().unwrap_or_default(), name];
-        let target: Utf8PathBuf = parts.iter().collect();
         let fresh = siblings.join(format!("link-{name}"));
         remove(&fresh)?;
         symlink(&target, &fresh).map_err(ReleaseError::file("linking", &fresh))?;
-        fs::rename(&fresh, &self.out).map_err(ReleaseError::file("replacing", &self.out))?;
+        fs::rename(&fresh, out).map_err(ReleaseError::file("replacing", out))?;
         let before = before.as_deref().and_then(|path| path.file_name());
-        remove_others(&siblings, &[Some(name.as_ref()), before])
+        // The release is out; what could not be removed is only in the way.
+        let lock = format!("{LOCK}.lock");
+        let keep = [Some(name.as_ref()), before, Some(lock.as_ref())];
+        if let Err(error) = remove_others(&siblings, &keep) {
+            tracing::warn!("older releases are left in {siblings}: {error}");
+        }
+        Ok(())
     }
 }
 
@@ -324,7 +384,8 @@ mod tests {
     }
 
     fn publish(out: &Utf8Path, name: &str) {
-        let mut draft = Draft::create(out).unwrap();
+        let place = Place::hold(out).unwrap();
+        let mut draft = Draft::create(&place).unwrap();
         draft.add("a/b", name).unwrap();
         draft.publish(name).unwrap();
     }
@@ -344,14 +405,28 @@ mod tests {
         assert_eq!(fs::read_to_string(out.join("a/b")).unwrap(), "1");
         publish(&out, "2");
         assert_eq!(fs::read_to_string(out.join("a/b")).unwrap(), "2");
-        assert_eq!(names(), ["1", "2"]);
-        let draft = Draft::create(&out).unwrap();
+        assert_eq!(names(), ["1", "2", "release.lock"]);
+        let place = Place::hold(&out).unwrap();
+        let second = Place::hold(&out).unwrap_err();
+        assert!(second.to_string().contains("under way"), "{second}");
+        let draft = Draft::create(&place).unwrap();
         assert_eq!(fs::read_to_string(out.join("a/b")).unwrap(), "2");
         drop(draft);
+        drop(place);
         publish(&out, "3");
-        assert_eq!(names(), ["2", "3"]);
+        assert_eq!(names(), ["2", "3", "release.lock"]);
         publish(&out, "3");
         assert_eq!(fs::read_to_string(out.join("a/b")).unwrap(), "3");
+    }
+
+    #[test]
+    fn a_link_that_was_lost_is_noticed() {
+        let (_folder, out) = out();
+        assert!(!Place::hold(&out).unwrap().is_lost());
+        publish(&Utf8PathBuf::from(format!("{out}/")), "1");
+        assert!(!Place::hold(&out).unwrap().is_lost());
+        fs::remove_file(&out).unwrap();
+        assert!(Place::hold(&out).unwrap().is_lost());
     }
 
     #[test]
@@ -359,7 +434,7 @@ mod tests {
         let (_folder, out) = out();
         fs::create_dir(&out).unwrap();
         fs::write(out.join("mine"), "").unwrap();
-        let error = Draft::create(&out).unwrap_err();
+        let error = Place::hold(&out).unwrap_err();
         assert!(matches!(error, ReleaseError::Input(..)), "{error}");
         assert!(out.join("mine").exists());
     }
@@ -367,7 +442,8 @@ mod tests {
     #[test]
     fn nothing_is_written_outside() {
         let (_folder, out) = out();
-        let mut draft = Draft::create(&out).unwrap();
+        let place = Place::hold(&out).unwrap();
+        let mut draft = Draft::create(&place).unwrap();
         for path in [
             "../a",
             "/a",

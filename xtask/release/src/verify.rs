@@ -15,15 +15,17 @@ use formats::dates::rfc3339;
 use formats::rpm::Head;
 use host::cancel::Cancel;
 use model::digest::Sha256;
-use model::release::{Package, Release};
+use model::release::{Kernel, Package, Release};
 use sha2::Digest;
 
 use crate::error::ReleaseError;
+use crate::keys::{OPENPGP_PUBLIC, PublicKeys};
 use crate::origin::Origin;
 use crate::previous::{is_sums, parse};
 use crate::publish::RELEASE;
 use crate::sums::{Anchor, Sums, changed};
 use crate::tree::hash_into;
+use crate::version;
 
 /// The most that a file may be that is read whole, in bytes.
 const MAX: u64 = 64 << 20;
@@ -65,10 +67,14 @@ impl Look<'_> {
         self.check_release(&sums, &release)?;
         self.check_list(&sums)?;
         let files = self.read_all(&sums, &release)?;
+        let public = sums.small(self.origin, OPENPGP_PUBLIC, MAX)?;
+        let public = String::from_utf8_lossy(&public);
+        let public = PublicKeys::read(&public, sums.minisign.clone());
         let tree = Tree {
             look: self,
             sums: &sums,
             release: &release,
+            public: &public.map_err(|error| ReleaseError::untrusted(OPENPGP_PUBLIC, error))?,
         };
         tree.check_repositories()?;
         for kernel in &release.kernels {
@@ -90,6 +96,7 @@ impl Look<'_> {
                 "it expired at {until}, and now is {now}"
             )));
         }
+        check_order(release).map_err(untrusted)?;
         let keys = &release.keys;
         if !sums.keyring.fingerprints().contains(&keys.openpgp)
             || keys.minisign != sums.minisign.id()
@@ -211,11 +218,37 @@ impl Look<'_> {
     }
 }
 
+/// The first kernel of a recipe is its newest, for whoever reads the release; so it has to be for package managers.
+fn check_order(release: &Release) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    let mut last: Option<&Kernel> = None;
+    for kernel in &release.kernels {
+        match last.filter(|last| last.recipe == kernel.recipe) {
+            Some(newer) if newer.target != kernel.target => {
+                return Err(format!("{} is for two distributions", kernel.recipe));
+            }
+            Some(newer) => {
+                let (version, last) = (&kernel.version, &newer.version);
+                if version::compare(kernel.format(), version, last).is_ge() {
+                    return Err(format!("{} {version} stands behind {last}", kernel.recipe));
+                }
+            }
+            None if !seen.insert(&kernel.recipe) => {
+                return Err(format!("the kernels of {} are scattered", kernel.recipe));
+            }
+            None => {}
+        }
+        last = Some(kernel);
+    }
+    Ok(())
+}
+
 /// A release whose every file is what its checksums name.
 struct Tree<'a> {
     look: &'a Look<'a>,
     sums: &'a Sums,
     release: &'a Release,
+    public: &'a PublicKeys,
 }
 
 impl Tree<'_> {

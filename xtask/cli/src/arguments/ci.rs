@@ -14,7 +14,7 @@ pub(crate) enum CiCommand {
     /// Print the matrix of recipes that are locked and for release, as one line of JSON; without network or engine.
     /// Appended to the file that GITHUB_OUTPUT names, too, as `matrix`
     Matrix(Recipes),
-    /// Tell which recipes fell behind their upstream: exit 1 if one did, 3 if one cannot be asked now
+    /// Tell which recipes fell behind their upstream: exit 1 if one did, 3 if upstream does not answer, 4 if its signature is wrong
     Freshness(Recipes),
     /// Print a summary of a finished result in Markdown. Appended to the file that GITHUB_STEP_SUMMARY names, too
     Summary(Summary),

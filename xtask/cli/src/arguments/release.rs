@@ -22,7 +22,8 @@ pub(crate) struct Release {
     /// Where it will be served, such as https://kernels.example.org
     #[arg(long, value_parser = served)]
     pub(crate) url: String,
-    /// The release before, where it is not what --out links to; none if this is empty
+    /// The release before, where it is not what --out links to; none if this is empty, or if the server has no such
+    /// release
     #[arg(long, value_name = "DIR|URL")]
     pub(crate) previous: Option<String>,
     /// How many versions of each recipe stay; all if not given

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use builder::matrix::BESIDES;
 use builder::plan::{ROOM, ROOM_STOCK};
 use camino::{Utf8Path, Utf8PathBuf};
 use host::cancel::Cancel;
@@ -139,11 +140,12 @@ fn described(info: &EngineInfo) -> String {
 
 /// Most of what a build writes goes to the engine's disk, which usually is the one of `out/`.
 fn out(folder: &Utf8Path, asked: Option<u64>) -> Finding {
-    let needed = asked.map_or(ROOM, |gigabytes| gigabytes.saturating_mul(GIGABYTE));
+    let least = ROOM + BESIDES;
+    let needed = asked.map_or(least, |gigabytes| gigabytes.saturating_mul(GIGABYTE));
     let of_what = format!(
         "a trimmed kernel needs {}, a distribution's whole configuration {}",
-        gigabytes(ROOM),
-        gigabytes(ROOM_STOCK)
+        gigabytes(least),
+        gigabytes(ROOM_STOCK + BESIDES)
     );
     room(
         "room for out/",

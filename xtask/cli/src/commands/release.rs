@@ -7,9 +7,10 @@ use host::clock::now_unix;
 use host::environment::var;
 use host::http::Http;
 use model::release::Kernel;
+use release::error::ReleaseError;
 use release::keys::Keys;
 use release::origin::Origin;
-use release::{Order, Previous, Published, publish};
+use release::{Order, Place, Previous, Published, publish};
 use serde::Serialize;
 
 use super::keys;
@@ -35,15 +36,17 @@ pub(crate) fn run(global: &Global, command: &Release, cancel: &Cancel) -> Result
     } else {
         command.recipes.clone()
     };
-    let date = clock()?;
+    let place = Place::hold(&command.out)?;
     let (_, keys) = keys::open(&command.keys)?;
-    keys::warn(global, &keys.public(), date);
-    let previous = previous(command, &keys, date, cancel)?;
+    let now = now_unix();
+    keys::warn(global, &keys.public(), now);
+    let previous = previous(global, command, &place, &keys, cancel)?;
+    let date = clock(now, previous.as_ref())?;
     let order = Order {
         project: &project,
         revision: &command.commit,
         recipes: &recipes,
-        out: &command.out,
+        place: &place,
         url: &command.url,
         keep: command.keep.map(|keep| keep as usize),
         valid_days: command.valid,
@@ -75,11 +78,16 @@ fn releasable(global: &Global, project: &Project) -> Result<Vec<String>, Failure
     Ok(recipes)
 }
 
-/// The clock, or the one that reproducible builds are given.
-/// Source: <https://reproducible-builds.org/specs/source-date-epoch/>.
-fn clock() -> Result<u64, Failure> {
+/// How much later than the clock a release may be, in seconds, to be later than the one before.
+const AHEAD: u64 = 60;
+
+/// The clock, but later than the release before, from which a second may not have passed; or what reproducible builds
+/// are given. Source: <https://reproducible-builds.org/specs/source-date-epoch/>.
+fn clock(now: u64, previous: Option<&Previous>) -> Result<u64, Failure> {
+    let after = previous.map_or(0, |previous| previous.release.date + 1);
     match var("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) {
-        None => Ok(now_unix()),
+        None if after <= now + AHEAD => Ok(now.max(after)),
+        None => Ok(now),
         Some(text) => text.parse().map_err(|_| {
             Failure::Usage(
                 format!("SOURCE_DATE_EPOCH is {text:?}, which is no number of seconds"),
@@ -89,29 +97,37 @@ fn clock() -> Result<u64, Failure> {
     }
 }
 
+/// The release before: the one that is named, or what the link has.
 fn previous(
+    global: &Global,
     command: &Release,
+    place: &Place,
     keys: &Keys,
-    date: u64,
     cancel: &Cancel,
 ) -> Result<Option<Previous>, Failure> {
     let origin = match command.previous.as_deref() {
-        Some("") => None,
-        Some(named) => Some(Origin::parse(named, &Http::new(cancel.clone()))),
-        None => command
-            .out
-            .exists()
-            .then(|| Origin::Folder(command.out.clone())),
+        Some("") => return Ok(None),
+        Some(named) => Origin::parse(named, &Http::new(cancel.clone())),
+        None if place.is_there() => Origin::Folder(place.link().to_owned()),
+        None if place.is_lost() => {
+            let link = place.link();
+            let help = "make the link again, or name the release before with --previous";
+            let error = format!("{link} leads nowhere, but releases are there that it led to");
+            return Err(ReleaseError::Input(error, help).into());
+        }
+        None => return Ok(None),
     };
-    // An empty folder is no release.
-    let is_empty = |folder: &camino::Utf8Path| {
-        let entries = folder.read_dir_utf8();
-        entries.is_ok_and(|mut entries| entries.next().is_none())
-    };
-    match origin {
-        Some(Origin::Folder(folder)) if command.previous.is_none() && is_empty(&folder) => Ok(None),
-        Some(origin) => Ok(Some(Previous::open(origin, keys, date)?)),
-        None => Ok(None),
+    let name = origin.name();
+    match Previous::open(origin, keys, now_unix()) {
+        // A server that says so, and not one that is out of reach.
+        Err(error) if error.is_nothing_there() => {
+            output::note(
+                global,
+                &format!("there is no release at {name} yet: this is the first"),
+            );
+            Ok(None)
+        }
+        opened => Ok(Some(opened?)),
     }
 }
 

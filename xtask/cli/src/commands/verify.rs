@@ -49,6 +49,17 @@ pub(crate) fn run(global: &Global, command: &Verify, cancel: &Cancel) -> Result<
         cancel,
     };
     let verified = look.verify()?;
+    if let Origin::Url(url, _) = &origin
+        && *url != verified.release.url
+    {
+        let own = &verified.release.url;
+        output::note(
+            global,
+            &format!(
+                "note: this release is that of {own}; {url} may be a mirror of it, or of something else"
+            ),
+        );
+    }
     check_seen(&origin, command, &verified)?;
     let found = witnesses.map(|(witnesses, attestations)| {
         let needed = command.require.unwrap_or_default() as usize;

@@ -11,6 +11,7 @@ use crate::compression::Compression;
 #[derive(Debug, Clone)]
 pub struct TestPackage {
     pub(super) name: String,
+    pub(super) version: Option<String>,
     pub(super) architecture: String,
     pub(super) entries: Vec<(String, EntryType, Vec<u8>)>,
 }
@@ -19,6 +20,7 @@ impl Default for TestPackage {
     fn default() -> Self {
         Self {
             name: "linux-image-test".to_owned(),
+            version: None,
             architecture: "amd64".to_owned(),
             entries: Vec::new(),
         }
@@ -51,6 +53,13 @@ impl TestPackage {
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
+        self
+    }
+
+    /// Changes its version, which otherwise is 1 in a `.deb` and 1-2 in an `.rpm`.
+    #[must_use]
+    pub fn version(mut self, version: &str) -> Self {
+        self.version = Some(version.to_owned());
         self
     }
 
@@ -89,8 +98,10 @@ impl TestPackage {
             Compression::Zstd => ".zst",
         };
         let control = format!(
-            "Package: {}\nVersion: 1\nArchitecture: {}\n",
-            self.name, self.architecture
+            "Package: {}\nVersion: {}\nArchitecture: {}\n",
+            self.name,
+            self.version.as_deref().unwrap_or("1"),
+            self.architecture
         );
         let control = tar_of(&[(
             "./control".to_owned(),

@@ -25,7 +25,8 @@ impl TestPackage {
             "amd64" => "x86_64",
             other => other,
         };
-        let mut builder = builder(&self.name, architecture, compression);
+        let version = self.version.as_deref().unwrap_or("1-2");
+        let mut builder = builder_of(&self.name, version, architecture, compression);
         for (path, kind, bytes) in &self.entries {
             let path = format!("/{}", path.trim_start_matches("./"));
             let added = match kind {
@@ -49,6 +50,16 @@ impl TestPackage {
 
 /// The beginning of a package: version 1-2, built at a fixed time.
 pub fn builder(name: &str, architecture: &str, compression: Compression) -> PackageBuilder {
+    builder_of(name, "1-2", architecture, compression)
+}
+
+fn builder_of(
+    name: &str,
+    version: &str,
+    architecture: &str,
+    compression: Compression,
+) -> PackageBuilder {
+    let (version, release) = version.split_once('-').expect("VERSION-RELEASE");
     let level = match compression {
         Compression::None => CompressionWithLevel::None,
         Compression::Gzip => CompressionWithLevel::Gzip(1),
@@ -56,8 +67,8 @@ pub fn builder(name: &str, architecture: &str, compression: Compression) -> Pack
         Compression::Zstd => CompressionWithLevel::Zstd(1),
     };
     let config = BuildConfig::v4().compression(level).source_date(BUILT);
-    let mut builder = PackageBuilder::new(name, "1", "GPL-2.0", architecture, "A test");
-    builder.using_config(config).release("2");
+    let mut builder = PackageBuilder::new(name, version, "GPL-2.0", architecture, "A test");
+    builder.using_config(config).release(release);
     builder
 }
 

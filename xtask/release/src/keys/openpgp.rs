@@ -49,42 +49,8 @@ impl SecretKey {
         Ok(Self { key, public })
     }
 
-    pub(super) fn armored_public(&self) -> String {
-        // A key that was read can be written.
-        let armored = self.public.to_armored_string(None.into());
-        armored.unwrap_or_default()
-    }
-
-    pub(super) fn fingerprint(&self) -> String {
-        format!("{:X}", self.public.fingerprint())
-    }
-
-    pub(super) fn user(&self) -> String {
-        let users = self.public.details.users.iter();
-        let names = users.map(|user| String::from_utf8_lossy(user.id.id()).into_owned());
-        names.collect::<Vec<_>>().join(", ")
-    }
-
-    pub(super) fn created(&self) -> u64 {
-        u64::from(self.public.created_at().as_secs())
-    }
-
-    pub(super) fn stated(&self) -> u64 {
-        let statement = self.statement().and_then(Signature::created);
-        statement.map_or_else(|| self.created(), |time| u64::from(time.as_secs()))
-    }
-
-    pub(super) fn expires(&self) -> Option<u64> {
-        let lifetime = self.statement()?.key_expiration_time()?;
-        Some(self.created() + u64::from(lifetime.as_secs()))
-    }
-
-    /// The newest that it says of itself.
-    fn statement(&self) -> Option<&Signature> {
-        let users = self.public.details.users.iter();
-        users
-            .flat_map(|user| &user.signatures)
-            .max_by_key(|signature| signature.created())
+    pub(super) fn facts(&self) -> Facts {
+        Facts::of(&self.public)
     }
 
     /// Signs a text as an `InRelease` file is signed, at `time` in seconds since 1970; the same text and time give the
@@ -123,6 +89,52 @@ impl SecretKey {
     fn sign(&self, kind: SignatureType, data: &[u8], time: u64) -> pgp::errors::Result<Signature> {
         let created = vec![SubpacketData::SignatureCreationTime(timestamp(time))];
         config(kind, &self.key, created)?.sign(&self.key, &Password::empty(), data)
+    }
+}
+
+/// What a public key tells.
+pub(super) struct Facts {
+    pub(super) armored: String,
+    pub(super) fingerprint: String,
+    pub(super) user: String,
+    pub(super) created: u64,
+    pub(super) stated: u64,
+    pub(super) expires: Option<u64>,
+}
+
+impl Facts {
+    /// Of a key in ASCII armor.
+    pub(super) fn read(armored: &str) -> Result<Self, String> {
+        let parsed = SignedPublicKey::from_armor_single(armored.as_bytes());
+        let (public, _) = parsed.map_err(|error| error.to_string())?;
+        Ok(Self {
+            armored: armored.to_owned(),
+            ..Self::of(&public)
+        })
+    }
+
+    fn of(public: &SignedPublicKey) -> Self {
+        let users = public.details.users.iter();
+        let names = users.map(|user| String::from_utf8_lossy(user.id.id()).into_owned());
+        let statements = public
+            .details
+            .users
+            .iter()
+            .flat_map(|user| &user.signatures);
+        // The newest that it says of itself.
+        let statement = statements.max_by_key(|signature| signature.created());
+        let created = u64::from(public.created_at().as_secs());
+        let lifetime = statement.and_then(Signature::key_expiration_time);
+        let stated = statement.and_then(Signature::created);
+        Self {
+            // A key that was read can be written.
+            armored: public.to_armored_string(None.into()).unwrap_or_default(),
+            fingerprint: format!("{:X}", public.fingerprint()),
+            user: names.collect::<Vec<_>>().join(", "),
+            created,
+            stated: stated.map_or(created, |time| u64::from(time.as_secs())),
+            expires: lifetime.map(|lifetime| created + u64::from(lifetime.as_secs())),
+        }
     }
 }
 

@@ -74,6 +74,9 @@ fn check_smoke(text: &str, manifest: &Sha256, content: &Manifest) -> Result<(), 
         let artifact = content.artifacts.get(name);
         artifact.is_some_and(|artifact| artifact.sha256 == *digest)
     };
+    if smoke.packages.is_empty() {
+        return Err("the verdict is of no package".to_owned());
+    }
     if smoke.manifest != Some(*manifest) || !smoke.packages.iter().all(is_known) {
         return Err("the verdict is of another manifest".to_owned());
     }

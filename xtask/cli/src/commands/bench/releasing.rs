@@ -127,7 +127,7 @@ impl Releasing<'_> {
         let project = Project::find(&self.project)?;
         for (number, name) in names.iter().enumerate() {
             let planned = Planned::load(&project, name)?;
-            let package = package(name, number)?;
+            let package = package(name, &planned.identity.full(), number)?;
             Synthetic::of(&planned, BTreeMap::from([package])).write(&project.out())?;
         }
         Ok(names)
@@ -248,7 +248,7 @@ impl Releasing<'_> {
 }
 
 /// A package of noise, which no compression makes smaller.
-fn package(name: &str, number: usize) -> io::Result<(String, Vec<u8>)> {
+fn package(name: &str, version: &str, number: usize) -> io::Result<(String, Vec<u8>)> {
     let mut state = number as u64 + 1;
     let mut noise = Vec::with_capacity(SIZE);
     while noise.len() < SIZE {
@@ -259,10 +259,10 @@ fn package(name: &str, number: usize) -> io::Result<(String, Vec<u8>)> {
         noise.extend(state.to_le_bytes());
     }
     if number % 2 == 1 {
-        let package = release::synthetic::rpm(&format!("kernel-{name}"), noise)?;
+        let package = release::synthetic::rpm(&format!("kernel-{name}"), version, noise)?;
         Ok((format!("kernel-{name}-1-1.x86_64.rpm"), package))
     } else {
-        let package = release::synthetic::deb(&format!("linux-image-{name}"), &noise)?;
+        let package = release::synthetic::deb(&format!("linux-image-{name}"), version, &noise)?;
         Ok((format!("linux-image-{name}_1_amd64.deb"), package))
     }
 }
