@@ -830,6 +830,26 @@ fn text_of_recipes_comes_out_inert() {
 }
 
 #[test]
+fn all_recipes_are_those_that_ci_builds() {
+    let scratch = ready();
+    let run = release(&scratch, &["--all"]).expect_code(1);
+    assert!(
+        run.stderr.contains("child: it is not built"),
+        "{}",
+        run.text()
+    );
+    let version = scratch.version_of("child");
+    let image = TestPackage::new()
+        .name("linux-image-child")
+        .version(&version);
+    let packages = named([("linux-image-child_1_amd64.deb", image.build())]);
+    scratch.write_finished(scratch.finished("child", packages));
+    // `stock` is not for release, and not missed.
+    let run = release(&scratch, &["--all"]).expect_code(0);
+    assert_eq!(run.stdout.matches("  new   ").count(), 3, "{}", run.text());
+}
+
+#[test]
 fn what_is_asked_for_wrongly_is_said() {
     let scratch = ready();
     let place = out(&scratch);

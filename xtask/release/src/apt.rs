@@ -9,7 +9,7 @@ use std::io::BufReader;
 
 use formats::dates::rfc1123;
 use formats::deb;
-use model::release::{Kernel, Package, Release};
+use model::release::{Kernel, Release};
 
 use crate::deb::Deb;
 use crate::error::ReleaseError;
@@ -57,7 +57,7 @@ pub(crate) fn write(draft: &mut Draft, suite: &Suite<'_>) -> Result<(), ReleaseE
     }
     let packages = suite.kernels.iter().flat_map(|kernel| &kernel.packages);
     for package in packages.filter(|package| package.indexed) {
-        entries.push(entry(draft, &package.path, stored(package))?);
+        entries.push(entry(draft, &package.path, package.into())?);
     }
     entries.sort();
     let index = entries.join("\n");
@@ -109,13 +109,6 @@ pub(crate) fn index_paths(suite: &str) -> Vec<String> {
 
 fn by_hash(folder: &str, stored: &Stored) -> String {
     format!("{folder}/{INDEXES}/by-hash/SHA256/{}", stored.sha256)
-}
-
-fn stored(package: &Package) -> Stored {
-    Stored {
-        size: package.size,
-        sha256: package.sha256,
-    }
 }
 
 /// A package in the index: what it says of itself, where it is and what it has to be.

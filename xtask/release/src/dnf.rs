@@ -71,8 +71,7 @@ pub(crate) fn write(draft: &mut Draft, channel: &Channel<'_>) -> Result<(), Rele
     let mut packages = vec![channel.keyring(draft)?];
     let kernels = channel.kernels.iter().flat_map(|kernel| &kernel.packages);
     for package in kernels.filter(|package| package.indexed) {
-        let (size, sha256) = (package.size, package.sha256);
-        packages.push((package.path.clone(), Stored { size, sha256 }));
+        packages.push((package.path.clone(), package.into()));
     }
     let folder = format!("{FOLDER}/{}", channel.name);
     let mut repository = Repository::new();

@@ -9,6 +9,7 @@ use builder::lockfile::try_exclusive;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use flate2::{Compression, GzBuilder};
 use model::digest::Sha256;
+use model::release::Package;
 use sha2::Digest;
 
 use crate::error::ReleaseError;
@@ -27,6 +28,15 @@ pub(crate) struct Stored {
     pub(crate) size: u64,
     /// Its digest.
     pub(crate) sha256: Sha256,
+}
+
+impl From<&Package> for Stored {
+    fn from(package: &Package) -> Self {
+        Self {
+            size: package.size,
+            sha256: package.sha256,
+        }
+    }
 }
 
 impl Stored {

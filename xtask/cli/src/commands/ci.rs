@@ -9,6 +9,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 
 use builder::error::BuildError;
+use builder::matrix::{LeftOut, Matrix};
 use builder::plan::Known;
 use builder::project::Project;
 use camino::Utf8PathBuf;
@@ -18,6 +19,7 @@ use host::environment::var;
 use super::check;
 use crate::arguments::{Ci, CiCommand, Global};
 use crate::failure::Failure;
+use crate::output;
 
 pub(crate) fn run(global: &Global, command: &Ci, cancel: &Cancel) -> Result<(), Failure> {
     match &command.command {
@@ -25,6 +27,19 @@ pub(crate) fn run(global: &Global, command: &Ci, cancel: &Cancel) -> Result<(), 
         CiCommand::Freshness(command) => freshness::run(global, command, cancel),
         CiCommand::Summary(command) => summary::run(global, command),
     }
+}
+
+/// The matrix of the recipes that were named, or of all; which are left out, and why, is told.
+pub(super) fn matrix(
+    global: &Global,
+    project: &Project,
+    recipes: &[String],
+) -> Result<Matrix, Failure> {
+    let (matrix, left_out) = builder::matrix::matrix(&known(project, recipes)?);
+    for LeftOut { recipe, reason } in left_out {
+        output::note(global, &format!("{recipe} is left out: {reason}"));
+    }
+    Ok(matrix)
 }
 
 /// The recipes that were named, or all, as far as they can be known. All that are wrong are told at once.

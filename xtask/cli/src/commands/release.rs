@@ -1,6 +1,5 @@
 //! `release`: from finished results to signed repositories.
 
-use builder::plan::Known;
 use builder::project::Project;
 use host::cancel::Cancel;
 use host::clock::now_unix;
@@ -13,6 +12,7 @@ use release::origin::Origin;
 use release::{Order, Place, Previous, Published, publish};
 use serde::Serialize;
 
+use super::ci::matrix;
 use super::keys;
 use crate::arguments::{Global, Release};
 use crate::context;
@@ -63,19 +63,11 @@ pub(crate) fn run(global: &Global, command: &Release, cancel: &Cancel) -> Result
     output::result(global, &report, |_| text(command.out.as_str(), &published))
 }
 
-/// Every recipe that is locked and for release.
+/// Every recipe that is locked and for release: what CI builds.
 fn releasable(global: &Global, project: &Project) -> Result<Vec<String>, Failure> {
-    let mut recipes = Vec::new();
-    for name in project.recipes()? {
-        match Known::load(project, name.as_str(), None)? {
-            Known::Planned(planned) if planned.recipe.for_release => recipes.push(name.to_string()),
-            Known::Unlocked(_) => {
-                output::note(global, &format!("{name} is left out: it is not locked"));
-            }
-            Known::Planned(_) => {}
-        }
-    }
-    Ok(recipes)
+    let matrix = matrix(global, project, &[])?;
+    let rows = matrix.include.into_iter();
+    Ok(rows.map(|row| row.recipe.to_string()).collect())
 }
 
 /// How much later than the clock a release may be, in seconds, to be later than the one before.

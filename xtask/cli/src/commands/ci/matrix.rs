@@ -2,9 +2,7 @@
 
 use std::io;
 
-use builder::matrix::matrix;
-
-use super::{append, known};
+use super::append;
 use crate::arguments::{Global, Recipes};
 use crate::context;
 use crate::failure::Failure;
@@ -15,11 +13,7 @@ const OUTPUTS: &str = "GITHUB_OUTPUT";
 
 pub(super) fn run(global: &Global, command: &Recipes) -> Result<(), Failure> {
     let project = context::project(global)?;
-    let (matrix, left_out) = matrix(&known(&project, &command.recipes)?);
-    for left_out in left_out {
-        let (recipe, reason) = (left_out.recipe, left_out.reason);
-        output::note(global, &format!("{recipe} is left out: {reason}"));
-    }
+    let matrix = super::matrix(global, &project, &command.recipes)?;
     let line = serde_json::to_string(&matrix).map_err(io::Error::other)?;
     append(OUTPUTS, &format!("matrix={line}\n"))?;
     output::plain(&(line + "\n"))
